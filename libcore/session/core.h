@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The insides of a session, for the files of this folder only: engines see engine.h.
+ *
+ * A session's memory has two parts. The shell (struct sessile_session) lives as long as anything refers to it: the application until
+ * sessile_session_free(), each stream and each question. What hangs on it goes when it has been freed and the last frame
+ * has left. So a kept handle can always ask its session whether it is gone.
+ */
+#ifndef SESSION_CORE_H
+#define SESSION_CORE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sessile/comm.h>
+
+#include "session/engine.h"
+
+/* What one call may produce, and from where on an outermost receive sends between two units. */
+#define OUTBOX_LIMIT 262144
+#define OUTBOX_FLUSH 131072
+/* Bytes of protocol replies that go out while the wire is held. */
+#define HELD_LIMIT 65536
+#define COUNTERS 7
+
+struct outbox {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+    int on_heap;
+};
+
+struct sessile_callbacks {
+    atomic_size_t refs;
+    atomic_int used;
+    sessile_on_session ready;
+    sessile_on_question question;
+    sessile_on_question withdrawn;
+    sessile_on_notice notice;
+    sessile_on_closed closed;
+    sessile_on_data data;
+    sessile_on_stream end;
+    sessile_on_stream writable;
+    sessile_on_stream_closed stream_closed;
+};
+
+struct sessile_stream {
+    atomic_size_t refs;
+    sessile_session *session; /* holds a reference to the shell; never NULL */
+    sessile_stream *next;
+    sessile_callbacks *callbacks; /* its own, or NULL for the session's */
+    void *app;
+    size_t unread;
+    unsigned manual : 1;
+    unsigned writing : 1; /* a write is between two of its pieces: another would come in between */
+    unsigned wants_write : 1;
+    unsigned ended : 1;  /* by this side */
+    unsigned closed : 1; /* no longer part of its session */
+};
+
+struct question_item {
+    int item;
+    void *data;
+    size_t size;
+};
+
+struct question_items {
+    struct question_item *list;
+    size_t count;
+};
+
+struct sessile_question {
+    atomic_size_t refs;
+    atomic_size_t kept; /* references of the application's */
+    sessile_session *session;
+    sessile_stream *stream; /* held */
+    sessile_question *next;
+    const struct question_kind *kind;
+    int outcome;
+    int reason;
+    unsigned asking : 1; /* its callback is on the stack */
+    unsigned listed : 1; /* its session still waits for it */
+    unsigned broken : 1; /* an item is missing for lack of memory */
+    struct question_items items;
+    struct question_items given;
+    void *answer;
+    void (*release)(void *);
+};
+
+struct trace_entry {
+    int direction;
+    const char *message;
+    size_t size;
+    const char *phase;
+};
+
+struct tracer {
+    sessile_on_trace call;
+    void *app;
+    struct trace_entry *entries;
+    size_t count;
+    size_t capacity;
+    int flushing;
+};
+
+struct sessile_session {
+    /* The thread inside (guard.c), or 0; the lowest bit: another thread has freed the session meanwhile. */
+    _Atomic(uintptr_t) owner;
+    atomic_size_t refs;
+    atomic_int question_dropped; /* by another thread: to be refused at rest */
+    unsigned depth;
+    unsigned batch;
+
+    void *handle;
+    sessile_comm_send send;
+    sessile_comm_close close;
+    sessile_comm_resume resume;
+    sessile_comm_release release;
+
+    const struct engine *engine;
+    void *state;
+    sessile_callbacks *callbacks;
+    void *app;
+    sessile_stream *streams;
+    sessile_question *questions;
+    struct outbox outbox;
+    uint64_t *counters;
+    struct tracer *tracer;
+
+    int error;
+    char *text;
+    int64_t time;
+    size_t need;
+    size_t left;    /* untaken at the end of the last receive */
+    size_t replies; /* sent while held */
+    unsigned blocking;
+    unsigned open_questions;
+
+    unsigned started : 1;
+    unsigned over : 1;
+    unsigned told : 1; /* the callbacks that end a session have run */
+    unsigned ending : 1;
+    unsigned freed : 1;
+    unsigned destroyed : 1;
+    unsigned paused : 1;
+    unsigned held : 1;
+    unsigned wire_gone : 1;
+    unsigned wire_closed : 1; /* by our close */
+    unsigned detached : 1;
+    unsigned receiving : 1; /* a receive is parsing */
+    unsigned tail : 1;      /* the outermost receive has not taken all it was offered, and its caller cannot know yet */
+    unsigned refused : 1;   /* bytes were refused: resume when they can be taken */
+};
+
+/* session.c */
+void session_unref(sessile_session *session);
+int session_takes(const sessile_session *session);
+void session_count(sessile_session *session, int counter, size_t amount);
+/* Calls the application back for an int callback's result. */
+int session_result(sessile_session *session, int result, const char *callback);
+/* One step of what is due at rest. 1 where something was done. */
+int session_settle_step(sessile_session *session);
+
+/* callbacks.c */
+void callbacks_use(sessile_callbacks *callbacks);
+
+/* stream.c */
+void stream_detach_all(sessile_session *session);
+void stream_close_all(sessile_session *session);
+int stream_call_writable(sessile_session *session);
+
+/* question.c */
+void question_withdraw_all(sessile_session *session, int tell);
+int question_refuse_dropped(sessile_session *session);
+
+/* outbox.c */
+void outbox_release(sessile_session *session);
+/* Move what is there to the heap. 0 or -1. */
+int outbox_keep(sessile_session *session);
+
+/* trace.c */
+void tracer_free(sessile_session *session);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Questions. One way to ask and one to answer for every kind. A question belongs to its session while it is open, and to whoever kept it;
+ * whatever goes wrong on the way to an answer is a refusal. */
+#include "session/core.h"
+#include "session/guard.h"
+#include "session/memory.h"
+
+sessile_question *question_new(sessile_session *s, const struct question_kind *kind, sessile_stream *stream)
+{
+    sessile_question *q;
+
+    if (s->open_questions >= QUESTIONS_OPEN_LIMIT || !(q = mem_zalloc(sizeof *q)))
+        return NULL;
+    atomic_init(&q->refs, 1);
+    atomic_init(&q->kept, 0);
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    q->session = s;
+    q->kind = kind;
+    q->stream = sessile_stream_keep(stream);
+    q->outcome = QUESTION_OPEN;
+    return q;
+}
+
+static void items_free(struct question_items *items)
+{
+    for (size_t i = 0; i < items->count; i++)
+        mem_wipe_free(items->list[i].data, items->list[i].size);
+    mem_free(items->list);
+}
+
+static void question_unref(sessile_question *q)
+{
+    if (atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    items_free(&q->items);
+    items_free(&q->given);
+    if (q->release)
+        q->release(q->answer);
+    sessile_stream_free(q->stream);
+    session_unref(q->session);
+    mem_free(q);
+}
+
+static int items_add(struct question_items *items, int item, const void *data, size_t size)
+{
+    struct question_item *list = mem_realloc(items->list, (items->count + 1) * sizeof *list);
+
+    if (!list)
+        return SESSILE_ERR_MEMORY;
+    items->list = list;
+    list[items->count].item = item;
+    list[items->count].size = size;
+    if (!(list[items->count].data = mem_copy(data, size)))
+        return SESSILE_ERR_MEMORY;
+    items->count++;
+    return SESSILE_OK;
+}
+
+static const struct question_item *items_find(const struct question_items *items, int item, size_t index)
+{
+    for (size_t i = 0; i < items->count; i++)
+        if (items->list[i].item == item && index-- == 0)
+            return &items->list[i];
+    return NULL;
+}
+
+void question_add(sessile_question *q, int item, const void *data, size_t size)
+{
+    if (q && items_add(&q->items, item, data, size) < 0)
+        q->broken = 1;
+}
+
+void question_set_answer(sessile_question *q, void *answer, void (*release)(void *))
+{
+    if (q->release)
+        q->release(q->answer);
+    q->answer = answer;
+    q->release = release;
+}
+
+void *question_answer(const sessile_question *q)
+{
+    return q ? q->answer : NULL;
+}
+
+const void *question_given(const sessile_question *q, int item, size_t *size)
+{
+    const struct question_item *found = q ? items_find(&q->given, item, 0) : NULL;
+
+    *size = found ? found->size : 0;
+    return found ? found->data : NULL;
+}
+
+int question_outcome(const sessile_question *q)
+{
+    return q ? q->outcome : QUESTION_REFUSED;
+}
+
+int question_reason(const sessile_question *q)
+{
+    return q ? q->reason : 0;
+}
+
+int question_is_open(const sessile_question *q)
+{
+    return !q->session->over && q->outcome == QUESTION_OPEN;
+}
+
+/* ---- asking ---- */
+
+static void question_list(sessile_question *q)
+{
+    sessile_session *s = q->session;
+
+    q->listed = 1;
+    q->next = s->questions;
+    s->questions = q;
+    s->open_questions++;
+    if (q->kind->blocks)
+        s->blocking++;
+}
+
+/* Take it off its session's list; the caller then holds the session's reference. */
+static void question_unlist(sessile_question *q)
+{
+    sessile_session *s = q->session;
+    sessile_question **at = &s->questions;
+
+    if (!q->listed)
+        return;
+    while (*at != q)
+        at = &(*at)->next;
+    *at = q->next;
+    q->listed = 0;
+    s->open_questions--;
+    if (q->kind->blocks)
+        s->blocking--;
+}
+
+static void question_conclude(sessile_question *q)
+{
+    sessile_session *s = q->session;
+
+    question_unlist(q);
+    if (!s->over)
+        s->engine->answered(s, q);
+    question_unref(q);
+}
+
+void session_ask(sessile_session *s, sessile_question *q)
+{
+    sessile_on_question call = s->callbacks ? s->callbacks->question : NULL;
+
+    if (!q) {
+        s->engine->answered(s, NULL);
+        return;
+    }
+    question_list(q);
+    atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed); /* the callback may free the session */
+    q->asking = 1;
+    if (call && !q->broken)
+        session_result(s, call(q, s->app), "question");
+    q->asking = 0;
+    if (q->listed && q->outcome == QUESTION_OPEN && !atomic_load_explicit(&q->kept, memory_order_acquire))
+        q->outcome = QUESTION_REFUSED;
+    if (q->listed && q->outcome != QUESTION_OPEN)
+        question_conclude(q);
+    question_unref(q);
+}
+
+/* ---- answering ---- */
+
+static int question_answer_with(sessile_question *q, int outcome, int reason)
+{
+    struct guard g;
+    int result;
+
+    if (!q)
+        return SESSILE_ERR_ARGUMENT;
+    result = guard_enter_live(&g, q->session);
+    if (result < 0)
+        return result;
+    if (!question_is_open(q))
+        return guard_leave(&g, SESSILE_ERR_GONE);
+    q->outcome = outcome;
+    q->reason = reason;
+    if (!q->asking)
+        question_conclude(q);
+    return guard_leave(&g, SESSILE_OK);
+}
+
+int sessile_question_accept(sessile_question *q)
+{
+    return question_answer_with(q, QUESTION_ACCEPTED, 0);
+}
+
+int sessile_question_refuse(sessile_question *q, int reason)
+{
+    return question_answer_with(q, QUESTION_REFUSED, reason);
+}
+
+sessile_question *sessile_question_keep(sessile_question *q)
+{
+    struct guard g;
+
+    if (!q || guard_enter_quiet(&g, q->session) < 0)
+        return NULL;
+    if (q->kind->blocks && !q->session->resume && !q->session->freed) {
+        guard_leave(&g, 0);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&q->kept, 1, memory_order_relaxed);
+    guard_leave(&g, 0);
+    return q;
+}
+
+void sessile_question_free(sessile_question *q)
+{
+    if (!q)
+        return;
+    /* This may be any thread: the session refuses it when it next comes to rest. */
+    if (atomic_fetch_sub_explicit(&q->kept, 1, memory_order_acq_rel) == 1)
+        atomic_store_explicit(&q->session->question_dropped, 1, memory_order_release);
+    question_unref(q);
+}
+
+int question_refuse_dropped(sessile_session *s)
+{
+    sessile_question *q;
+
+    atomic_store_explicit(&s->question_dropped, 0, memory_order_relaxed);
+    for (q = s->questions; q; q = q->next)
+        if (!q->asking && q->outcome == QUESTION_OPEN && !atomic_load_explicit(&q->kept, memory_order_acquire))
+            break;
+    if (!q)
+        return 0;
+    atomic_store_explicit(&s->question_dropped, 1, memory_order_relaxed); /* there may be more */
+    q->outcome = QUESTION_REFUSED;
+    question_conclude(q);
+    return 1;
+}
+
+void question_withdraw_all(sessile_session *s, int tell)
+{
+    sessile_on_question call = s->callbacks ? s->callbacks->withdrawn : NULL;
+    sessile_question *q;
+
+    while ((q = s->questions)) {
+        question_unlist(q);
+        if (q->outcome == QUESTION_OPEN)
+            q->outcome = QUESTION_REFUSED;
+        if (tell && !s->freed && call && atomic_load_explicit(&q->kept, memory_order_acquire))
+            call(q, s->app);
+        question_unref(q);
+    }
+}
+
+/* ---- reading and giving ---- */
+
+int sessile_question_kind(sessile_question *q)
+{
+    return q ? q->kind->kind : 0;
+}
+
+sessile_session *sessile_question_session(sessile_question *q)
+{
+    struct guard g;
+    sessile_session *session;
+
+    if (!q || guard_enter_quiet(&g, q->session) < 0)
+        return NULL;
+    session = q->session->freed ? NULL : q->session;
+    guard_leave(&g, 0);
+    return session;
+}
+
+sessile_stream *sessile_question_stream(sessile_question *q)
+{
+    return q ? q->stream : NULL;
+}
+
+size_t sessile_question_count(sessile_question *q, int item)
+{
+    size_t count = 0;
+
+    while (q && items_find(&q->items, item, count))
+        count++;
+    return count;
+}
+
+int sessile_question_get(sessile_question *q, int item, size_t index, const void **data, size_t *size)
+{
+    const struct question_item *found = q ? items_find(&q->items, item, index) : NULL;
+
+    if (!data || !size)
+        return SESSILE_ERR_ARGUMENT;
+    *data = found ? found->data : NULL;
+    *size = found ? found->size : 0;
+    return found ? SESSILE_OK : SESSILE_ERR_ARGUMENT;
+}
+
+int sessile_question_put(sessile_question *q, int item, const void *data, size_t size)
+{
+    struct guard g;
+    int result;
+
+    if (!q || (!data && size) || item < 0 || item > 31 || !(q->kind->puts & 1u << item))
+        return SESSILE_ERR_ARGUMENT;
+    result = guard_enter_live(&g, q->session);
+    if (result < 0)
+        return result;
+    result = question_is_open(q) ? items_add(&q->given, item, data, size) : SESSILE_ERR_GONE;
+    return guard_leave(&g, result);
+}
