@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The handshake: libssl set up from a config, and driven one record at a time until it is complete and the peer is believed. */
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "session/memory.h"
+#include "tls/tls.h"
+
+/* ---- libssl's callbacks that belong to no other file ---- */
+
+static int tls_alpn_callback(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in,
+                             unsigned int in_size, void *unused)
+{
+    const struct tls *t = tls_of(ssl);
+    unsigned char *chosen = NULL;
+
+    (void)unused;
+    if (t->alpn) { /* given with the answer to the hello question, and offered by the client: checked there */
+        for (unsigned int i = 0; i + 1 + in[i] <= in_size; i += 1u + in[i])
+            if (in[i] == strlen(t->alpn) && !memcmp(in + i + 1, t->alpn, in[i])) {
+                *out = in + i + 1;
+                *out_size = in[i];
+                return SSL_TLSEXT_ERR_OK;
+            }
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    if (!t->config->alpn)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_select_next_proto(&chosen, out_size, t->config->alpn, (unsigned int)t->config->alpn_size, in, in_size) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int tls_name_callback(SSL *ssl, int *alert, void *unused)
+{
+    (void)alert, (void)unused;
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static unsigned int tls_psk_client_callback(SSL *ssl, const char *hint, char *identity, unsigned int identity_room,
+                                            unsigned char *key, unsigned int key_room)
+{
+    const struct tls_psk *psk = &tls_of(ssl)->config->psks[0];
+    size_t length = strlen(psk->identity);
+
+    (void)hint;
+    if (length >= identity_room || psk->key_size > key_room)
+        return 0;
+    memcpy(identity, psk->identity, length + 1);
+    memcpy(key, psk->key, psk->key_size);
+    return (unsigned int)psk->key_size;
+}
+
+static unsigned int tls_psk_server_callback(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room)
+{
+    const struct tls_psk *psk = tls_config_find_psk(tls_of(ssl)->config, identity);
+
+    if (!psk || psk->key_size > key_room)
+        return 0;
+    memcpy(key, psk->key, psk->key_size);
+    return (unsigned int)psk->key_size;
+}
+
+/* SSL_free_buffers() of the versions before these frees what is still read from (CVE-2024-4741). */
+static int free_buffers_is_safe(void)
+{
+    static const unsigned int fixed[] = {14, 6, 2, 1}; /* 3.0.14, 3.1.6, 3.2.2, 3.3.1 */
+    unsigned int minor = OPENSSL_version_minor();
+
+    if (OPENSSL_version_major() > 3 || minor > 3)
+        return 1;
+    return OPENSSL_version_patch() >= fixed[minor];
+}
+
+void tls_engine_install(SSL_CTX *ctx, int role)
+{
+    if (!free_buffers_is_safe())
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_cert_verify_callback(ctx, tls_verify_callback, NULL);
+    SSL_CTX_set_keylog_callback(ctx, tls_keylog_callback);
+    SSL_CTX_set_tlsext_status_cb(ctx, tls_status_callback);
+    if (role == SESSILE_CLIENT) {
+        SSL_CTX_sess_set_new_cb(ctx, tls_new_session_callback);
+        return;
+    }
+    SSL_CTX_set_client_hello_cb(ctx, tls_hello_callback, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_callback, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, tls_name_callback);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_ticket_key_callback);
+}
+
+/* ---- setting libssl up ---- */
+
+static int tls_set_host(struct tls *t, SSL *ssl)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    ASN1_OCTET_STRING *address;
+    int ok;
+
+    if (!t->host)
+        return 1;
+    address = a2i_IPADDRESS(t->host);
+    ERR_clear_error();
+    if (!address)
+        return SSL_set_tlsext_host_name(ssl, t->host) &&
+               (!t->config->host_check || X509_VERIFY_PARAM_set1_host(param, t->host, 0));
+    ok = !t->config->host_check ||
+         X509_VERIFY_PARAM_set1_ip(param, ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address));
+    ASN1_OCTET_STRING_free(address);
+    return ok;
+}
+
+static int tls_set_client(struct tls *t, SSL *ssl)
+{
+    SSL_set_connect_state(ssl);
+    if (t->config->psk_count)
+        SSL_set_psk_client_callback(ssl, tls_psk_client_callback);
+    if (t->config->ocsp != SESSILE_TLS_OCSP_NONE && !SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp))
+        return 0;
+    /* The one call of libssl's that returns 0 for success. */
+    if (t->config->alpn && SSL_set_alpn_protos(ssl, t->config->alpn, (unsigned int)t->config->alpn_size) != 0)
+        return 0;
+    return tls_set_host(t, ssl);
+}
+
+/* A server that asks about its clients sends no ticket before the yes: tls_ready() does. */
+static int tls_withholds_tickets(const struct tls *t)
+{
+    return t->role == SESSILE_SERVER && t->config->ask_peer != SESSILE_TLS_ASK_NEVER &&
+           t->config->client_mode != SESSILE_TLS_CLIENT_NONE;
+}
+
+static int tls_set_server(struct tls *t, SSL *ssl)
+{
+    SSL_set_accept_state(ssl);
+    if (t->config->psk_count)
+        SSL_set_psk_server_callback(ssl, tls_psk_server_callback);
+    return !tls_withholds_tickets(t) || SSL_set_num_tickets(ssl, 0);
+}
+
+static SSL *tls_ssl_new(struct tls *t)
+{
+    SSL *ssl = SSL_new(t->config->ctx);
+    BIO *bio = ssl ? tls_bio_new(t) : NULL;
+
+    if (!bio) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_bio(ssl, bio, bio);
+    if (session_time(t->session) >= 0)
+        X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), (time_t)session_time(t->session));
+    if (session_traced(t->session))
+        SSL_set_msg_callback(ssl, tls_message_callback);
+    if (t->role == SESSILE_CLIENT ? tls_set_client(t, ssl) : tls_set_server(t, ssl))
+        return ssl;
+    SSL_free(ssl);
+    return NULL;
+}
+
+int tls_start(struct tls *t)
+{
+    SSL *old = t->ssl;
+
+    if (!(t->ssl = tls_ssl_new(t))) {
+        t->ssl = old;
+        ERR_clear_error();
+        return SESSILE_ERR_MEMORY;
+    }
+    SSL_free(old);
+    t->phase = TLS_HANDSHAKE;
+    return SESSILE_OK;
+}
+
+/* ---- driving it ---- */
+
+static int tls_note_alpn(struct tls *t)
+{
+    const unsigned char *name;
+    unsigned int size;
+
+    mem_free(t->alpn);
+    t->alpn = NULL;
+    SSL_get0_alpn_selected(t->ssl, &name, &size);
+    if (size && !(t->alpn = mem_copy(name, size)))
+        return session_fail(t->session, SESSILE_ERR_MEMORY, "no memory for the application protocol's name");
+    return SESSILE_OK;
+}
+
+static int tls_send_tickets(struct tls *t)
+{
+    int count = tls_withholds_tickets(t) && SSL_version(t->ssl) >= TLS1_3_VERSION ? t->config->ticket_count : 0;
+
+    if (!count)
+        return SESSILE_OK;
+    for (int i = 0; i < count; i++)
+        if (!SSL_new_session_ticket(t->ssl))
+            return tls_fail(t, "session tickets");
+    if (SSL_do_handshake(t->ssl) != 1)
+        return tls_fail(t, "session tickets");
+    return tls_tell(t);
+}
+
+static int tls_ready(struct tls *t)
+{
+    t->confirm = 0;
+    if (tls_send_tickets(t) < 0 || tls_note_alpn(t) < 0)
+        return SESSILE_ERR_FAILED;
+    t->phase = TLS_OPEN;
+    tls_hello_free(t);
+    return session_call_ready(t->session);
+}
+
+static int tls_handshake_done(struct tls *t)
+{
+    if (tls_peer_check(t) < 0)
+        return SESSILE_ERR_FAILED;
+    if (!t->confirm)
+        return tls_ready(t);
+    t->phase = TLS_CONFIRMING;
+    return tls_peer_ask(t);
+}
+
+int tls_handshake(struct tls *t)
+{
+    int done = SSL_do_handshake(t->ssl);
+    int want = SSL_want(t->ssl);
+
+    t->window = NULL;
+    t->window_left = 0;
+    if (done <= 0 && want == SSL_NOTHING)
+        tls_fail(t, "handshake");
+    if (tls_tell(t) < 0)
+        return SESSILE_ERR_CLOSED;
+    if (done == 1)
+        return tls_handshake_done(t);
+    if (want == SSL_CLIENT_HELLO_CB)
+        return tls_hello_ask(t);
+    if (want == SSL_RETRY_VERIFY) {
+        t->phase = TLS_ASKING_PEER;
+        return tls_peer_ask(t);
+    }
+    return SESSILE_OK;
+}
+
+void tls_answered(sessile_session *session, sessile_question *question)
+{
+    struct tls *t = session_state(session);
+
+    if (t->phase == TLS_ASKING_HELLO)
+        tls_hello_answered(t, question);
+    else if (t->phase == TLS_ASKING_PEER) {
+        tls_peer_answered(t, question);
+        t->phase = TLS_HANDSHAKE;
+        tls_handshake(t);
+    } else if (t->phase == TLS_CONFIRMING && tls_peer_answered(t, question) == QUESTION_ACCEPTED)
+        tls_ready(t);
+}
