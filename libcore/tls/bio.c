@@ -39,7 +39,7 @@ static int tls_bio_write(BIO *bio, const char *data, size_t size, size_t *put)
     BIO_clear_retry_flags(bio);
     *put = 0;
     if (!room) {
-        t->why = "no memory for what is to be sent";
+        tls_why(t, SESSILE_ERR_MEMORY, "no memory for what is to be sent");
         return 0;
     }
     memcpy(room, data, size);

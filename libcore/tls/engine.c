@@ -3,6 +3,7 @@
  * The TLS engine: the session core's table of functions over libssl, and how a session becomes one. */
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "session/guard.h"
@@ -62,6 +63,20 @@ static void tls_read(struct tls *t, size_t record)
         stream_deliver(t->stream, data, size);
     else if (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)
         tls_got_close(t);
+}
+
+void tls_refuse_header(struct tls *t, const uint8_t *header, size_t size)
+{
+    uint8_t none[1];
+    size_t got;
+
+    t->window = header;
+    t->window_left = size;
+    (void)SSL_read_ex(t->ssl, none, sizeof none, &got); /* goes on with a handshake too */
+    t->window = NULL;
+    t->window_left = 0;
+    t->dead = 1;
+    ERR_clear_error();
 }
 
 static int tls_unit(sessile_session *session, const uint8_t *data, size_t size)

@@ -94,7 +94,7 @@ static unsigned long drain_errors(int *no_memory)
 
 static int fail_verify(struct tls *t, const char *doing, int reason)
 {
-    const char *why = t->why ? t->why : X509_verify_cert_error_string(t->verify_code);
+    const char *why = X509_verify_cert_error_string(t->verify_code);
 
     if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
         return session_fail(t->session, SESSILE_ERR_VERIFY, "%s: the peer showed no certificate, and one is required",
@@ -106,6 +106,12 @@ static int fail_verify(struct tls *t, const char *doing, int reason)
                         t->host ? " for " : "", t->host ? t->host : "", why, t->verify_code);
 }
 
+void tls_why(struct tls *t, int code, const char *why)
+{
+    t->why = why;
+    t->why_code = code;
+}
+
 int tls_fail(struct tls *t, const char *doing)
 {
     int no_memory;
@@ -114,6 +120,8 @@ int tls_fail(struct tls *t, const char *doing)
     int code;
 
     t->dead = 1;
+    if (t->why)
+        return session_fail(t->session, t->why_code, "%s: %s", doing, t->why);
     if (no_memory)
         return session_fail(t->session, SESSILE_ERR_MEMORY, "%s: libssl had no memory", doing);
     if (error && ERR_GET_LIB(error) == ERR_LIB_SSL) {
@@ -123,10 +131,8 @@ int tls_fail(struct tls *t, const char *doing)
         code = code_of_reason(reason);
         if (code == SESSILE_ERR_VERIFY)
             return fail_verify(t, doing, reason);
-        return session_fail(t->session, code, "%s: %s", doing, t->why ? t->why : ERR_reason_error_string(error));
+        return session_fail(t->session, code, "%s: %s", doing, ERR_reason_error_string(error));
     }
-    if (t->why)
-        return session_fail(t->session, SESSILE_ERR_MEMORY, "%s: %s", doing, t->why);
     return session_fail(t->session, SESSILE_ERR_CRYPTO, "%s: %s", doing,
                         error && ERR_reason_error_string(error) ? ERR_reason_error_string(error) : "libssl failed");
 }

@@ -95,7 +95,7 @@ int tls_hello_callback(SSL *ssl, int *alert, void *unused)
     hello_note_name(h, ssl);
     hello_note_lists(h, ssl);
     if (h->alpn.failed || h->versions.failed || h->ciphers.failed) {
-        t->why = "no memory for the client hello";
+        tls_why(t, SESSILE_ERR_MEMORY, "no memory for the client hello");
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -144,11 +144,11 @@ static int hello_go_on(struct tls *t)
     return result;
 }
 
-static int hello_refuse(struct tls *t, int alert, const char *why)
+static int hello_refuse(struct tls *t, int alert, int code, const char *why)
 {
     t->hello->refused = 1;
     t->alert = alert;
-    t->why = why;
+    tls_why(t, code, why);
     t->phase = TLS_HANDSHAKE;
     return tls_handshake(t);
 }
@@ -206,7 +206,7 @@ int tls_hello_ask(struct tls *t)
     sessile_tls_config *chosen = h->sni_size ? tls_config_find_host(t->config, h->sni, h->sni_size) : NULL;
 
     if (!chosen && t->config->require_host)
-        return hello_refuse(t, SSL_AD_UNRECOGNIZED_NAME,
+        return hello_refuse(t, SSL_AD_UNRECOGNIZED_NAME, SESSILE_ERR_NEGOTIATION,
                             h->sni_size ? "the client asks for a name that is not served here"
                                         : "the client asks for no name, and one is required");
     h->chosen = chosen ? tls_config_keep(chosen) : NULL;
@@ -223,11 +223,9 @@ int tls_hello_answered(struct tls *t, sessile_question *question)
     const char *alpn;
     size_t size;
 
-    if (question_outcome(question) != QUESTION_ACCEPTED) {
-        t->peer_outcome = QUESTION_REFUSED;
+    if (question_outcome(question) != QUESTION_ACCEPTED)
         return hello_refuse(t, question_reason(question) ? question_reason(question) : SSL_AD_ACCESS_DENIED,
-                            "the application refused the client hello");
-    }
+                            SESSILE_ERR_REFUSED, "the application refused the client hello");
     if (config) {
         sessile_tls_config_free(t->hello->chosen);
         t->hello->chosen = tls_config_keep(config);

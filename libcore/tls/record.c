@@ -59,7 +59,7 @@ int tls_record(struct tls *t, const uint8_t *data, size_t size)
     length = (size_t)(data[3] << 8 | data[4]);
     limit = record_limit(t);
     if (length > limit) {
-        t->dead = 1;
+        tls_refuse_header(t, data, HEADER);
         return session_fail(t->session, SESSILE_ERR_PROTOCOL,
                             "the peer sent a record of %zu bytes, more than the limit of %zu", length, limit);
     }

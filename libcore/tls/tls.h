@@ -44,6 +44,7 @@ struct tls {
     uint8_t *resume;         /* client: what tls_resume brought, until connect */
     size_t resume_size;
     const char *why; /* what a callback of libssl's found wrong; static */
+    int why_code;    /* and the session's error for it */
     char *alpn;      /* chosen by the answer to a hello question, then what was negotiated */
 
     int verify_code;
@@ -68,6 +69,9 @@ int tls_send_close(struct tls *t);
 /* bio.c */
 BIO *tls_bio_new(struct tls *t);
 struct tls *tls_of(const SSL *ssl);
+
+/* Have libssl answer a record header that it will refuse, with the alert that is due. */
+void tls_refuse_header(struct tls *t, const uint8_t *header, size_t size);
 
 /* record.c: the size of the record at the start of data; 0 where more is needed (said to the session); negative: failed. */
 #define TLS_RECORD_MAX (5 + SSL3_RT_MAX_ENCRYPTED_LENGTH)
@@ -115,6 +119,8 @@ void tls_notes_free(struct tls *t);
 
 /* failure.c: turn libssl's error queue into the session's error, and leave it clean. Returns the code. */
 int tls_fail(struct tls *t, const char *doing);
+/* Note, inside a callback of libssl's, what tls_fail() shall say. */
+void tls_why(struct tls *t, int code, const char *why);
 const char *tls_alert_name(int alert);
 
 #endif

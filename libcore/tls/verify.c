@@ -97,7 +97,9 @@ int tls_status_callback(SSL *ssl, void *unused)
 {
     struct tls *t = tls_of(ssl);
     const unsigned char *der = NULL;
+    const char *why = NULL;
     long size;
+    int code;
 
     (void)unused;
     if (t->role == SESSILE_SERVER)
@@ -106,12 +108,14 @@ int tls_status_callback(SSL *ssl, void *unused)
     if (!der || size <= 0) {
         if (t->config->ocsp != SESSILE_TLS_OCSP_REQUIRE)
             return 1;
-        t->why = "the peer showed no OCSP response, and one is required";
+        tls_why(t, SESSILE_ERR_VERIFY, "the peer showed no OCSP response, and one is required");
         return 0;
     }
-    if (tls_ocsp_check(der, (size_t)size, SSL_get_peer_cert_chain(ssl), SSL_CTX_get_cert_store(t->config->ctx),
-                       session_time(t->session), &t->why) == SESSILE_OK)
+    code = tls_ocsp_check(der, (size_t)size, SSL_get_peer_cert_chain(ssl), SSL_CTX_get_cert_store(t->config->ctx),
+                          session_time(t->session), &why);
+    if (code == SESSILE_OK)
         return 1;
+    tls_why(t, code, why);
     return 0;
 }
 
