@@ -22,7 +22,7 @@ int sessile_abi_version(void)
 
 #define CONSTANT(name)                                                                                                 \
     {                                                                                                                  \
-        #name, SESSILE_##name                                                                                          \
+#name, SESSILE_##name                                                                                          \
     }
 
 static const struct {

@@ -2,9 +2,9 @@
  *
  * The insides of a session, for the files of this folder only: engines see engine.h.
  *
- * A session's memory has two parts. The shell (struct sessile_session) lives as long as anything refers to it: the application until
- * sessile_session_free(), each stream and each question. What hangs on it goes when it has been freed and the last frame
- * has left. So a kept handle can always ask its session whether it is gone.
+ * A session's memory has two parts. The shell (struct sessile_session) lives as long as anything refers to it: the
+ * application until sessile_session_free(), each stream and each question. What hangs on it goes when it has been freed
+ * and the last frame has left. So a kept handle can always ask its session whether it is gone.
  */
 #ifndef SESSION_CORE_H
 #define SESSION_CORE_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the session core meets a protocol engine: one table of functions. The core knows no protocol, an engine no wire.
+ * Where the session core meets a protocol engine: one table of functions. The core knows no protocol, an engine no
+ * wire.
  *
- * The core calls an engine only inside the guard (guard.h), one unit at a time, and decides between units whether more may be taken: an
- * engine never loops over units. An engine calls the application only through the functions below, when no library of its own is on the stack,
- * and looks at session_over() after each, since anything may have happened in it.
+ * The core calls an engine only inside the guard (guard.h), one unit at a time, and decides between units whether more
+ * may be taken: an engine never loops over units. An engine calls the application only through the functions below,
+ * when no library of its own is on the stack, and looks at session_over() after each, since anything may have happened
+ * in it.
  */
 #ifndef SESSION_ENGINE_H
 #define SESSION_ENGINE_H
@@ -21,15 +23,16 @@
 
 struct engine {
     const char *name;
-    /* Take one unit from the start of data. Returns its size; 0 where it is not complete, with session_need() called; or a
-     * negative code after session_fail(). */
+    /* Take one unit from the start of data. Returns its size; 0 where it is not complete, with session_need() called;
+     * or a negative code after session_fail(). */
     int (*unit)(sessile_session *session, const uint8_t *data, size_t size);
-    /* Whether it takes nothing, for a reason of its own: 0, ENGINE_FULL (for now: unread data over its limit) or ENGINE_DONE (never again: the
-     * peer has ended). */
+    /* Whether it takes nothing, for a reason of its own: 0, ENGINE_FULL (for now: unread data over its limit) or
+     * ENGINE_DONE (never again: the peer has ended). */
     int (*full)(const sessile_session *session);
     /* The answer to a question that blocked is there (also right after its callback returned). */
     void (*answered)(sessile_session *session, sessile_question *question);
-    /* Append sealed units for as much of data as fits into outbox_room(). Returns bytes taken, or a negative code after session_fail(). */
+    /* Append sealed units for as much of data as fits into outbox_room(). Returns bytes taken, or a negative code after
+     * session_fail(). */
     int (*write)(sessile_stream *stream, const uint8_t *data, size_t size);
     /* Whether write would take anything, but for the outbox and hold. */
     int (*writable)(const sessile_stream *stream);
@@ -37,7 +40,8 @@ struct engine {
     int (*abort_stream)(sessile_stream *stream);
     /* Graceful end; detach where the wire is to be left open. */
     int (*end)(sessile_session *session, int detach);
-    /* The wire closed with left bytes untaken: call session_finish(), or session_fail() with ERR_DROPPED or ERR_TRUNCATED. */
+    /* The wire closed with left bytes untaken: call session_finish(), or session_fail() with ERR_DROPPED or
+     * ERR_TRUNCATED. */
     void (*wire_gone)(sessile_session *session, size_t left);
     /* How one stream ended, given how the session did. */
     int (*stream_verdict)(const sessile_stream *stream, int error);
@@ -118,8 +122,8 @@ void question_set_answer(sessile_question *question, void *answer, void (*releas
 void *question_answer(const sessile_question *question);
 /* What was put with the answer, or NULL. */
 const void *question_given(const sessile_question *question, int item, size_t *size);
-/* Ask: calls the question callback. The outcome comes by engine->answered, before ask returns or later, unless the session is over
- * by then. A NULL question is refused. Takes the caller's reference over. */
+/* Ask: calls the question callback. The outcome comes by engine->answered, before ask returns or later, unless the
+ * session is over by then. A NULL question is refused. Takes the caller's reference over. */
 #define QUESTION_OPEN 0
 #define QUESTION_ACCEPTED 1
 #define QUESTION_REFUSED 2

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ownership, depth, and the way to rest. */
-#include "session/core.h"
 #include "session/guard.h"
+#include "session/core.h"
 
 #include "session/memory.h"
 
@@ -145,7 +145,8 @@ static void guard_settle_and_resume(struct guard *g)
     }
 }
 
-/* Give back what the session holds only while somebody is inside. An open batch keeps its bytes, which must outlive this frame. */
+/* Give back what the session holds only while somebody is inside. An open batch keeps its bytes, which must outlive
+ * this frame. */
 static void guard_rest(struct guard *g)
 {
     sessile_session *s = g->session;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The outbox: sealed bytes that the calls on the stack have produced and the outermost one will send. It starts as a small room on the
- * outermost frame's stack, moves to the heap when it grows, and is gone when the session is at rest. */
+ * The outbox: sealed bytes that the calls on the stack have produced and the outermost one will send. It starts as a
+ * small room on the outermost frame's stack, moves to the heap when it grows, and is gone when the session is at rest.
+ */
 #include <string.h>
 
 #include "session/core.h"

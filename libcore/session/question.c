@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions. One way to ask and one to answer for every kind. A question belongs to its session while it is open, and to whoever kept it;
- * whatever goes wrong on the way to an answer is a refusal. */
+ * Questions. One way to ask and one to answer for every kind. A question belongs to its session while it is open, and
+ * to whoever kept it; whatever goes wrong on the way to an answer is a refusal. */
 #include "session/core.h"
 #include "session/guard.h"
 #include "session/memory.h"

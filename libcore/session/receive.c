@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bytes in. The loop over units is here, and so is every reason to stop between two of them: an engine sees one unit at a time. Nothing of the
- * caller's bytes is kept, but for how many were left. */
+ * Bytes in. The loop over units is here, and so is every reason to stop between two of them: an engine sees one unit at
+ * a time. Nothing of the caller's bytes is kept, but for how many were left. */
 #include <limits.h>
 
 #include "session/core.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libssl's wire: a BIO that reads from the caller's bytes and writes to the outbox. It never has half a record: at the end of one, libssl is told
- * to come again. */
+ * libssl's wire: a BIO that reads from the caller's bytes and writes to the outbox. It never has half a record: at the
+ * end of one, libssl is told to come again. */
 #include <string.h>
 
 #include <openssl/bio.h>

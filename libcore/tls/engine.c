@@ -216,7 +216,7 @@ static void tls_wire_gone(sessile_session *session, size_t left)
 static int tls_stream_verdict(const sessile_stream *stream, int error)
 {
     return tls_of_stream(stream)->got_close && (error == SESSILE_ERR_DROPPED || error == SESSILE_ERR_TRUNCATED) ? 0
-                                                                                                               : error;
+                                                                                                                : error;
 }
 
 static void tls_rest(sessile_session *session)

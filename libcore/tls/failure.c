@@ -12,7 +12,8 @@ const char *tls_alert_name(int alert)
     static const struct {
         int alert;
         const char *name;
-    } names[] = { /* RFC 8446, section 6, and the registry */
+    } names[] = {
+        /* RFC 8446, section 6, and the registry */
         {SSL_AD_CLOSE_NOTIFY, "close_notify"},
         {SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message"},
         {SSL_AD_BAD_RECORD_MAC, "bad_record_mac"},

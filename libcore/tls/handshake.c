@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The handshake: libssl set up from a config, and driven one record at a time until it is complete and the peer is believed. */
+ * The handshake: libssl set up from a config, and driven one record at a time until it is complete and the peer is
+ * believed. */
 #include <string.h>
 
 #include <openssl/err.h>

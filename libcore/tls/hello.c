@@ -2,9 +2,9 @@
  *
  * A server's choice by client hello: by the name that is asked for (SNI), or by a question.
  *
- * libssl stops in its client hello callback; the choice is made when it has been left. Another config gets a fresh SSL object which reads the
- * hello again, so that everything of that config applies: verification, trust, versions, ciphers, application protocols. Changing the
- * SSL_CTX of a running SSL object brings along only its certificate. */
+ * libssl stops in its client hello callback; the choice is made when it has been left. Another config gets a fresh SSL
+ * object which reads the hello again, so that everything of that config applies: verification, trust, versions,
+ * ciphers, application protocols. Changing the SSL_CTX of a running SSL object brings along only its certificate. */
 #include <string.h>
 
 #include <openssl/ssl.h>

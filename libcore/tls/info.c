@@ -223,7 +223,8 @@ static int binding_exporter(const struct tls *t, unsigned char *data)
     /* RFC 9266, section 4.2: without the extended master secret the binding would not be unique. */
     if (SSL_version(t->ssl) < TLS1_3_VERSION && !SSL_get_extms_support(t->ssl))
         return SESSILE_ERR_UNSUPPORTED;
-    if (SSL_export_keying_material(t->ssl, data, EXPORTER_SIZE, EXPORTER_LABEL, strlen(EXPORTER_LABEL), NULL, 0, 1) != 1)
+    if (SSL_export_keying_material(t->ssl, data, EXPORTER_SIZE, EXPORTER_LABEL, strlen(EXPORTER_LABEL), NULL, 0, 1) !=
+        1)
         return SESSILE_ERR_CRYPTO;
     return EXPORTER_SIZE;
 }
@@ -231,13 +232,16 @@ static int binding_exporter(const struct tls *t, unsigned char *data)
 /* RFC 5929, section 4.1: the hash of the certificate's signature, but SHA-256 for MD5 and SHA-1. */
 static int binding_end_point(const struct tls *t, unsigned char *data)
 {
-    X509 *certificate = t->role == SESSILE_SERVER ? SSL_get_certificate(t->ssl) : tls_peer_count(t) ? tls_peer(t, 0) : NULL;
+    X509 *certificate = t->role == SESSILE_SERVER ? SSL_get_certificate(t->ssl)
+                        : tls_peer_count(t)       ? tls_peer(t, 0)
+                                                  : NULL;
     const EVP_MD *digest;
     unsigned int size = 0;
     int nid = NID_undef;
 
     if (!certificate || !X509_get_signature_info(certificate, &nid, NULL, NULL, NULL) || nid == NID_undef)
-        return SESSILE_ERR_UNSUPPORTED; /* a signature without a hash of its own, such as Ed25519, has no such binding */
+        return SESSILE_ERR_UNSUPPORTED; /* a signature without a hash of its own, such as Ed25519, has no such binding
+                                         */
     if (nid == NID_md5 || nid == NID_sha1)
         nid = NID_sha256;
     digest = EVP_get_digestbynid(nid);

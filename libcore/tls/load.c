@@ -231,7 +231,7 @@ static void release_crl(void *item)
 
 static const struct list_reader crl_reader = {read_pem_crl, read_der_crl, release_crl};
 
-int load_certificates(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509) **certificates)
+int load_certificates(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509) * *certificates)
 {
     struct span span = {data, size};
     OPENSSL_STACK *list = NULL;
@@ -243,7 +243,7 @@ int load_certificates(sessile_tls_config *config, const void *data, size_t size,
     return r;
 }
 
-int load_crls(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509_CRL) **crls)
+int load_crls(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509_CRL) * *crls)
 {
     struct span span = {data, size};
     OPENSSL_STACK *list = NULL;
@@ -312,7 +312,7 @@ struct bundle_load {
     PKCS12 *bundle;
     EVP_PKEY *key;
     X509 *certificate;
-    STACK_OF(X509) *chain;
+    STACK_OF(X509) * chain;
 };
 
 static void release_bundle(struct bundle_load *load)
@@ -346,7 +346,7 @@ static int read_bundle(void *subject, struct unlock *unlock)
 }
 
 int load_pkcs12(sessile_tls_config *config, const void *data, size_t size, EVP_PKEY **key, X509 **certificate,
-                STACK_OF(X509) **chain)
+                STACK_OF(X509) * *chain)
 {
     struct bundle_load load = {NULL, NULL, NULL, NULL};
     struct span span = {data, size};
@@ -373,7 +373,7 @@ struct store_load {
     const char *uri;
     int expect;    /* OSSL_STORE_INFO_*, or 0 for keys and certificates */
     EVP_PKEY *key; /* the first */
-    STACK_OF(X509) *certificates;
+    STACK_OF(X509) * certificates;
     int other; /* entries of other types */
 };
 
@@ -471,7 +471,7 @@ static int read_file(sessile_tls_config *config, const char *path, struct store_
     return r;
 }
 
-int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) **certificates)
+int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) * *certificates)
 {
     struct store_load load = {NULL, OSSL_STORE_INFO_CERT, NULL, NULL, 0};
     int r = read_file(config, path, &load);
@@ -495,7 +495,7 @@ int load_key_file(sessile_tls_config *config, const char *path, EVP_PKEY **key)
     return !r && !load.key ? tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no private key", path) : r;
 }
 
-int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_OF(X509) **certificates)
+int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_OF(X509) * *certificates)
 {
     struct store_load load = {uri, 0, NULL, NULL, 0};
     int r = check_place(config, "URI", uri);

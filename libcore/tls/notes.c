@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What libssl's callbacks learn and the application wants to know: new sessions, key log lines, messages. Noted while libssl is on the stack, told
- * when it is not. */
+ * What libssl's callbacks learn and the application wants to know: new sessions, key log lines, messages. Noted while
+ * libssl is on the stack, told when it is not. */
 #include <string.h>
 
 #include "session/memory.h"

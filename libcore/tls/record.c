@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The record header (RFC 8446, section 5.1; RFC 5246, section 6.2.1), read before libssl sees it: libssl gets whole records only, and what cannot
- * be one fails at its first byte instead of waiting for a length that never comes. */
+ * The record header (RFC 8446, section 5.1; RFC 5246, section 6.2.1), read before libssl sees it: libssl gets whole
+ * records only, and what cannot be one fails at its first byte instead of waiting for a length that never comes. */
 #include <string.h>
 
 #include "session/error.h"
@@ -18,7 +18,8 @@ static int starts_with(const uint8_t *data, size_t size, const char *word)
 
 static const char *guess_protocol(const uint8_t *data, size_t size)
 {
-    static const char *const http[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PRI ", "HTTP/"};
+    static const char *const http[] = {"GET ",     "HEAD ",    "POST ", "PUT ", "DELETE ",
+                                       "OPTIONS ", "CONNECT ", "PRI ",  "HTTP/"};
 
     for (size_t i = 0; i < sizeof http / sizeof http[0]; i++)
         if (size >= 3 && starts_with(data, size, http[i]))
@@ -43,7 +44,7 @@ static int record_fail(struct tls *t, const uint8_t *data, size_t size, const ch
 static size_t record_limit(const struct tls *t)
 {
     return t->phase == TLS_HANDSHAKE && !SSL_get_current_cipher(t->ssl) ? SSL3_RT_MAX_PLAIN_LENGTH
-                                                                       : SSL3_RT_MAX_ENCRYPTED_LENGTH;
+                                                                        : SSL3_RT_MAX_ENCRYPTED_LENGTH;
 }
 
 int tls_record(struct tls *t, const uint8_t *data, size_t size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resumption. A client's session leaves as a blob that is bound to the host and to the content of its config; a server's tickets are sealed with the
- * keys of the config that was chosen, and carry its digest (the session id context), so that no session resumes under another.
+ * Resumption. A client's session leaves as a blob that is bound to the host and to the content of its config; a
+ * server's tickets are sealed with the keys of the config that was chosen, and carry its digest (the session id
+ * context), so that no session resumes under another.
  *
  * The blob: magic, version, config digest, host, libssl's own form of the session. */
 #include <string.h>

@@ -2,9 +2,9 @@
  *
  * One TLS session, for the files of this folder.
  *
- * Invariants: libssl is entered only through tls_handshake(), tls_read(), tls_write(), tls_send_close() and tls_key_update(); never while a
- * question is open, never after its fatal error (dead), and never with an application callback on its stack: what its callbacks learn is
- * noted here and told once it has been left.
+ * Invariants: libssl is entered only through tls_handshake(), tls_read(), tls_write(), tls_send_close() and
+ * tls_key_update(); never while a question is open, never after its fatal error (dead), and never with an application
+ * callback on its stack: what its callbacks learn is noted here and told once it has been left.
  */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
@@ -39,7 +39,7 @@ struct tls {
     size_t scratch_used;
 
     char *host;
-    struct tls_note *notes; /* in order of arrival */
+    struct tls_note *notes;  /* in order of arrival */
     struct tls_hello *hello; /* server, while a config is being chosen */
     uint8_t *resume;         /* client: what tls_resume brought, until connect */
     size_t resume_size;
@@ -62,7 +62,8 @@ struct tls {
 
 /* engine.c */
 extern const struct engine tls_engine;
-/* The TLS state of a session, made if there is none; NULL: another protocol, or no memory, with *result saying which. */
+/* The TLS state of a session, made if there is none; NULL: another protocol, or no memory, with *result saying which.
+ */
 struct tls *tls_prepare(sessile_session *session, int *result);
 int tls_send_close(struct tls *t);
 
@@ -73,7 +74,8 @@ struct tls *tls_of(const SSL *ssl);
 /* Have libssl answer a record header that it will refuse, with the alert that is due. */
 void tls_refuse_header(struct tls *t, const uint8_t *header, size_t size);
 
-/* record.c: the size of the record at the start of data; 0 where more is needed (said to the session); negative: failed. */
+/* record.c: the size of the record at the start of data; 0 where more is needed (said to the session); negative:
+ * failed. */
 #define TLS_RECORD_MAX (5 + SSL3_RT_MAX_ENCRYPTED_LENGTH)
 int tls_record(struct tls *t, const uint8_t *data, size_t size);
 
@@ -110,7 +112,8 @@ int tls_ticket_key_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EV
 /* Offer the session that was brought for this host and config, if it is theirs. 0 or ERR_MEMORY. */
 int tls_resume_offer(struct tls *t);
 
-/* notes.c: what libssl's callbacks noted, told when it has been left. tls_tell: 0, or negative where the session is over. */
+/* notes.c: what libssl's callbacks noted, told when it has been left. tls_tell: 0, or negative where the session is
+ * over. */
 void tls_note(struct tls *t, int kind, const void *data, size_t size);
 void tls_keylog_callback(const SSL *ssl, const char *line);
 void tls_message_callback(int sent, int version, int type, const void *data, size_t size, SSL *ssl, void *unused);

@@ -11,7 +11,7 @@
 
 /* ---- anchors ---- */
 
-int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) *certificates, struct writer *w)
+int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) * certificates, struct writer *w)
 {
     unsigned char *der;
     int length;
@@ -27,7 +27,7 @@ int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) *
 }
 
 /* Takes certificates over. */
-static int add_anchors(sessile_tls_config *config, STACK_OF(X509) *certificates)
+static int add_anchors(sessile_tls_config *config, STACK_OF(X509) * certificates)
 {
     struct writer w = {0};
     int r = tls_describe_certificates(config, certificates, &w);
@@ -121,7 +121,7 @@ int sessile_tls_config_trust_system(sessile_tls_config *config)
 
 /* ---- CRLs ---- */
 
-static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) *crls, struct writer *w)
+static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) * crls, struct writer *w)
 {
     unsigned char *der;
     int length;
@@ -137,7 +137,7 @@ static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) *c
 }
 
 /* Takes crls over. */
-static int add_crls(sessile_tls_config *config, STACK_OF(X509_CRL) *crls, unsigned long flags)
+static int add_crls(sessile_tls_config *config, STACK_OF(X509_CRL) * crls, unsigned long flags)
 {
     struct writer w = {0};
     int r = describe_crls(config, crls, &w);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who the peer is: libcrypto's verification, the application's say in it, stapled OCSP, and a last check that fails closed.
+ * Who the peer is: libcrypto's verification, the application's say in it, stapled OCSP, and a last check that fails
+ * closed.
  *
- * A client's libssl waits in the verification callback for an answer. A server's cannot: there the certificate is let through, the handshake
- * completes, and nothing of it is believed (no ready, no data, no ticket) until the answer is there. */
+ * A client's libssl waits in the verification callback for an answer. A server's cannot: there the certificate is let
+ * through, the handshake completes, and nothing of it is believed (no ready, no data, no ticket) until the answer is
+ * there. */
 #include <stdio.h>
 #include <string.h>
 

@@ -36,9 +36,9 @@ typedef int (*sessile_comm_send)(void *handle, void *buffer, size_t size);
  * callback with this handle follows, but for release. Not called once sessile_session_close() has been. */
 typedef void (*sessile_comm_close)(void *handle);
 
-/* Offer again what earlier receives left untaken: the session can take more now. Called at rest, where bytes were refused
- * before. May call sessile_session_receive(). Where it comes while a receive of the same session is still on the
- * stack, that receive's result is not known yet: note it, and offer once that receive has returned. */
+/* Offer again what earlier receives left untaken: the session can take more now. Called at rest, where bytes were
+ * refused before. May call sessile_session_receive(). Where it comes while a receive of the same session is still on
+ * the stack, that receive's result is not known yet: note it, and offer once that receive has returned. */
 typedef void (*sessile_comm_resume)(void *handle);
 
 /* The session is being freed and will not use the handle again: the handle may be freed here. Called once, last. */
@@ -55,11 +55,10 @@ SESSILE_API sessile_session *sessile_session_create(void *handle, sessile_comm_s
  * written to; no part of a unit that is not complete is kept.
  * Takes whole units (TLS records) from the start. It takes less than all whole units only where the session is over,
  * paused, full, or a question blocks what comes next; sessile_comm_resume tells when that has passed.
- * Returns how many bytes were taken, 0 to size (at most INT_MAX), and the rest is to be offered again with more behind it; or -1
- * once the session has failed. A session that has ended cleanly takes 0.
- * Inside a callback during another receive of the same session it takes 0, and resume follows, unless that
- * receive has taken everything that it was offered.
- * Callbacks: all. */
+ * Returns how many bytes were taken, 0 to size (at most INT_MAX), and the rest is to be offered again with more behind
+ * it; or -1 once the session has failed. A session that has ended cleanly takes 0. Inside a callback during another
+ * receive of the same session it takes 0, and resume follows, unless that receive has taken everything that it was
+ * offered. Callbacks: all. */
 SESSILE_API int sessile_session_receive(sessile_session *session, const void *data, size_t size);
 
 /* The wire is gone: the other side closed it, or it broke. No send and no close follow. The session is over at once,

@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/* Make two sessions whose wires are each other. The caller frees each, in any order; freeing one closes the other's wire.
- * Returns 0, ERR_ARGUMENT or ERR_MEMORY (both are NULL then). */
+/* Make two sessions whose wires are each other. The caller frees each, in any order; freeing one closes the other's
+ * wire. Returns 0, ERR_ARGUMENT or ERR_MEMORY (both are NULL then). */
 SESSILE_API int sessile_pair(sessile_session **first, sessile_session **second);
 
 #ifdef __cplusplus

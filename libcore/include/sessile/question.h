@@ -3,19 +3,18 @@
  * Questions: every decision that the configuration leaves open, answered on the spot or later.
  *
  * The question callback accepts or refuses before it returns, or keeps the question (sessile_question_keep) and answers
- * later. A question that is neither answered nor kept, or is dropped, or meets no callback, or whose session ends first, is refused.
+ * later. A question that is neither answered nor kept, or is dropped, or meets no callback, or whose session ends
+ * first, is refused.
  *
- * | kind      | role   | asked when                            | items to read                 | items to give | refusal      |
- * |-----------|--------|---------------------------------------|-------------------------------|---------------|--------------|
- * | TLS_PEER  | both   | the peer's certificate is not trusted | CERTIFICATE, HOST,            | -             | the session  |
- * |           |        | by the config, or always: see         | VERIFY_CODE, VERIFY_TEXT,     |               | fails with   |
- * |           |        | sessile_tls_config_ask_peer()         | RESUMED                       |               | ERR_REFUSED  |
- * | TLS_HELLO | server | a client hello has arrived: see       | SNI, ALPN, VERSION, CIPHER    | ALPN, and     | the session  |
- * |           |        | sessile_tls_config_ask_hello()        |                               | a config: 1   | fails with   |
- * |           |        |                                       |                               |               | ERR_REFUSED  |
+ * TLS_PEER, both roles. Asked when the peer's certificate is not trusted by the config, or always: see
+ *   sessile_tls_config_ask_peer(). To read: CERTIFICATE, HOST, VERIFY_CODE, VERIFY_TEXT, RESUMED. To give: nothing.
+ *   Blocks receive. Refusal: the session fails with ERR_REFUSED.
  *
- * 1: sessile_tls_question_use_config().
- * Both block receive until they are answered: keeping one needs the comms layer's resume callback.
+ * TLS_HELLO, servers. Asked when a client hello has arrived: see sessile_tls_config_ask_hello(). To read: SNI, ALPN,
+ *   VERSION, CIPHER. To give: ALPN, and a config by sessile_tls_question_use_config(). Blocks receive. Refusal: the
+ *   session fails with ERR_REFUSED.
+ *
+ * Keeping a question that blocks receive needs the comms layer's resume callback.
  */
 #ifndef SESSILE_QUESTION_H
 #define SESSILE_QUESTION_H
@@ -52,11 +51,12 @@ extern "C" {
 /* Cipher suites that the client offers and this libssl knows, by their standard names. */
 #define SESSILE_ITEM_CIPHER 9
 
-/* Keep the question beyond its callback. Returns the question, or NULL where it cannot be kept (the comms layer has no resume
- * callback and this kind blocks receive): it is then refused. Its items stay readable. */
+/* Keep the question beyond its callback. Returns the question, or NULL where it cannot be kept (the comms layer has no
+ * resume callback and this kind blocks receive): it is then refused. Its items stay readable. */
 SESSILE_API sessile_question *sessile_question_keep(sessile_question *question);
-/* Give the reference back. Safe on any thread, calls nothing back. Dropping the last one of an open question refuses it, with
- * effect from when the session next comes to rest: at the end of the call on its stack, or of the next one. NULL is ignored. */
+/* Give the reference back. Safe on any thread, calls nothing back. Dropping the last one of an open question refuses
+ * it, with effect from when the session next comes to rest: at the end of the call on its stack, or of the next one.
+ * NULL is ignored. */
 SESSILE_API void sessile_question_free(sessile_question *question);
 
 /* One of SESSILE_QUESTION_*. */
@@ -68,11 +68,12 @@ SESSILE_API sessile_stream *sessile_question_stream(sessile_question *question);
 
 /* How often an item occurs: 0 where it is absent. */
 SESSILE_API size_t sessile_question_count(sessile_question *question, int item);
-/* Read an item. index: from 0. *data, *size: lent, valid until the question is freed. Returns 0, or ERR_ARGUMENT where there is none. */
+/* Read an item. index: from 0. *data, *size: lent, valid until the question is freed. Returns 0, or ERR_ARGUMENT where
+ * there is none. */
 SESSILE_API int sessile_question_get(sessile_question *question, int item, size_t index, const void **data,
                                      size_t *size);
-/* Give an item with the answer. data, size: copied, and wiped with the question. Returns 0, ERR_ARGUMENT where this kind takes no such item,
- * ERR_GONE, ERR_MEMORY. */
+/* Give an item with the answer. data, size: copied, and wiped with the question. Returns 0, ERR_ARGUMENT where this
+ * kind takes no such item, ERR_GONE, ERR_MEMORY. */
 SESSILE_API int sessile_question_put(sessile_question *question, int item, const void *data, size_t size);
 
 /* Answer. The session goes on at once, or, inside the question's callback, when that returns.

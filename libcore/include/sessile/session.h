@@ -31,9 +31,9 @@ typedef int (*sessile_on_notice)(sessile_session *session, int kind, const void 
 typedef void (*sessile_on_closed)(sessile_session *session, int error, void *app);
 typedef void (*sessile_on_stream_closed)(sessile_stream *stream, int error, void *app);
 
-/* A new callbacks object with nothing set, or NULL (no memory). Reference counted: sessions and streams that use it hold
- * it; the caller gives its own reference back with sessile_callbacks_free(), at any time. It cannot be changed once a
- * session or a stream uses it: the setters then return ERR_MISUSE. */
+/* A new callbacks object with nothing set, or NULL (no memory). Reference counted: sessions and streams that use it
+ * hold it; the caller gives its own reference back with sessile_callbacks_free(), at any time. It cannot be changed
+ * once a session or a stream uses it: the setters then return ERR_MISUSE. */
 SESSILE_API sessile_callbacks *sessile_callbacks_new(void);
 SESSILE_API void sessile_callbacks_free(sessile_callbacks *callbacks);
 
@@ -68,12 +68,14 @@ SESSILE_API int sessile_callbacks_set_stream_closed(sessile_callbacks *callbacks
 SESSILE_API int sessile_session_enter(sessile_session *session);
 SESSILE_API int sessile_session_leave(sessile_session *session);
 
-/* Stop taking bytes (on is not 0), or go on (0). Returns 0; ERR_MISUSE where the comms layer has set no resume callback. */
+/* Stop taking bytes (on is not 0), or go on (0). Returns 0; ERR_MISUSE where the comms layer has set no resume
+ * callback. */
 SESSILE_API int sessile_session_pause(sessile_session *session, int on);
 
 /* End gracefully: TLS sends close_notify, drops what still arrives, and closes the wire when the peer's close_notify
- * is there. It waits for that as long as the comms layer lets it: sessile_session_abort() does not. Before the session is ready
- * it ends at once, with ERR_ABORTED. Returns 0 or ERR_CLOSED. Callbacks: send, comm close, stream closed, closed. */
+ * is there. It waits for that as long as the comms layer lets it: sessile_session_abort() does not. Before the session
+ * is ready it ends at once, with ERR_ABORTED. Returns 0 or ERR_CLOSED. Callbacks: send, comm close, stream closed,
+ * closed. */
 SESSILE_API int sessile_session_end(sessile_session *session);
 
 /* End at once with ERR_ABORTED: nothing more is sent, the wire is closed. Returns 0 or ERR_CLOSED.
@@ -85,10 +87,11 @@ SESSILE_API int sessile_session_abort(sessile_session *session);
  * that answer ERR_GONE. NULL is ignored. */
 SESSILE_API void sessile_session_free(sessile_session *session);
 
-/* The first fatal error, which never changes afterwards; 0 while there is none. ERR_BUSY while another thread is inside. */
+/* The first fatal error, which never changes afterwards; 0 while there is none. ERR_BUSY while another thread is
+ * inside. */
 SESSILE_API int sessile_session_error(sessile_session *session);
-/* What happened, in one line: what the peer or the caller did, the message, the value and the limit. The peer's bytes in it are
- * escaped. "" while there is no error. Valid until the session is freed. */
+/* What happened, in one line: what the peer or the caller did, the message, the value and the limit. The peer's bytes
+ * in it are escaped. "" while there is no error. Valid until the session is freed. */
 SESSILE_API const char *sessile_session_error_text(sessile_session *session);
 
 /* Tell the time, in seconds since 1970-01-01 UTC, for what depends on it (the validity of certificates). Without it,
@@ -129,8 +132,8 @@ SESSILE_API uint64_t sessile_session_counter(sessile_session *session, int count
 #define SESSILE_SERVER 1
 
 /* Memory. All that libsessile itself allocates goes through these (libssl and libcrypto have a hook of their own,
- * CRYPTO_set_mem_functions). Call before anything else; not thread-safe. NULL for all three restores the C library's. Returns 0, or
- * ERR_ARGUMENT where only some are given. */
+ * CRYPTO_set_mem_functions). Call before anything else; not thread-safe. NULL for all three restores the C library's.
+ * Returns 0, or ERR_ARGUMENT where only some are given. */
 typedef void *(*sessile_malloc)(size_t size);
 typedef void *(*sessile_realloc)(void *memory, size_t size);
 typedef void (*sessile_mfree)(void *memory);
