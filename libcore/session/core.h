@@ -56,6 +56,7 @@ struct sessile_stream {
     unsigned writing : 1; /* a write is between two of its pieces: another would come in between */
     unsigned wants_write : 1;
     unsigned ended : 1;  /* by this side */
+    unsigned ends : 1;   /* the peer has ended it, and nobody was there to be told: to be ended, when all is written */
     unsigned closed : 1; /* no longer part of its session */
 };
 
@@ -146,6 +147,7 @@ struct sessile_session {
     unsigned paused : 1;
     unsigned held : 1;
     unsigned wire_gone : 1;
+    unsigned read_gone : 1;   /* nothing more arrives; the wire may still take bytes */
     unsigned wire_closed : 1; /* by our close */
     unsigned detached : 1;
     unsigned receiving : 1; /* a receive is parsing */
@@ -169,6 +171,7 @@ void callbacks_use(sessile_callbacks *callbacks);
 void stream_detach_all(sessile_session *session);
 void stream_close_all(sessile_session *session);
 int stream_call_writable(sessile_session *session);
+int stream_end_due(sessile_session *session);
 
 /* question.c */
 void question_withdraw_all(sessile_session *session, int tell);

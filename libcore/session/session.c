@@ -164,6 +164,15 @@ static void session_judge(sessile_session *s)
         session_fail(s, SESSILE_ERR_DROPPED, "the wire closed before a protocol was chosen");
 }
 
+/* Whole units that still wait are taken first, if there is a way to ask for them; and a peer that has ended its side in
+ * the protocol's own way may end the wire's as well. */
+static int session_wire_is_judged(const sessile_session *s)
+{
+    if ((!s->wire_gone && !s->read_gone) || (s->refused && s->resume))
+        return 0;
+    return s->wire_gone || !s->started || s->engine->full(s) != ENGINE_DONE;
+}
+
 int session_settle_step(sessile_session *s)
 {
     if (atomic_load_explicit(&s->question_dropped, memory_order_relaxed) && question_refuse_dropped(s))
@@ -174,11 +183,12 @@ int session_settle_step(sessile_session *s)
         session_tell_end(s);
         return 1;
     }
-    if (s->wire_gone && !(s->refused && s->resume)) {
+    if (session_wire_is_judged(s)) {
+        s->wire_gone = 1;
         session_judge(s);
         return 1;
     }
-    return stream_call_writable(s);
+    return stream_call_writable(s) || stream_end_due(s);
 }
 
 /* ---- the wire side ---- */
@@ -194,6 +204,17 @@ void sessile_session_close(sessile_session *s)
         outbox_clear(s);
     }
     guard_leave(&g, 0);
+}
+
+int sessile_session_receive_end(sessile_session *s)
+{
+    struct guard g;
+    int result = guard_enter_live(&g, s);
+
+    if (result < 0)
+        return result;
+    s->read_gone = 1;
+    return guard_leave(&g, SESSILE_OK);
 }
 
 int sessile_session_set_resume(sessile_session *s, sessile_comm_resume resume)
@@ -241,10 +262,8 @@ int sessile_session_detach(sessile_session *s)
     if (!s->started || s->wire_closed || s->wire_gone)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
     result = s->engine->end(s, 1);
-    if (result == SESSILE_OK) {
-        s->ending = 1;
+    if (result == SESSILE_OK)
         s->detached = 1;
-    }
     return guard_leave(&g, result);
 }
 

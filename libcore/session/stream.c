@@ -131,7 +131,8 @@ int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
         return result;
     if (!data && size)
         return guard_leave(&g, SESSILE_ERR_ARGUMENT);
-    if (stream->session->over || stream->session->wire_gone || stream->session->ending || stream->ended)
+    if (stream->session->over || stream->session->wire_gone || stream->session->ending || stream->session->detached ||
+        stream->ended)
         return guard_leave(&g, SESSILE_ERR_CLOSED);
     if (size > INT_MAX)
         size = INT_MAX;
@@ -160,6 +161,18 @@ int stream_call_writable(sessile_session *s)
     if (call)
         session_result(s, call(stream, stream->callbacks ? stream->app : s->app), "writable");
     return 1;
+}
+
+/* Nobody listened when the peer ended: this side ends too, but not before what was to be written is. */
+int stream_end_due(sessile_session *s)
+{
+    for (sessile_stream *stream = s->streams; stream; stream = stream->next)
+        if (stream->ends && !stream->wants_write) {
+            stream->ends = 0;
+            sessile_stream_end(stream);
+            return 1;
+        }
+    return 0;
 }
 
 int sessile_stream_end(sessile_stream *stream)
@@ -217,7 +230,7 @@ int stream_deliver_end(sessile_stream *stream)
     if (callbacks && callbacks->end)
         result = session_result(s, callbacks->end(stream, stream->callbacks ? stream->app : s->app), "end");
     else if (!stream->ended)
-        result = sessile_stream_end(stream);
+        stream->ends = 1;
     return s->over ? SESSILE_ERR_CLOSED : result;
 }
 

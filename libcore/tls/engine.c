@@ -196,8 +196,11 @@ static void tls_wire_gone(sessile_session *session, size_t left)
 {
     struct tls *t = session_state(session);
 
-    if (t->got_close)
+    if (t->got_close && t->sent_close)
         session_finish(session);
+    else if (t->got_close)
+        session_fail(session, SESSILE_ERR_DROPPED,
+                     "the wire closed after the peer's close_notify, before this side ended");
     else if (left)
         session_fail(session, SESSILE_ERR_TRUNCATED, "the wire closed in the middle of a record, after %zu bytes of it",
                      left);

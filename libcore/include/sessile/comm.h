@@ -67,6 +67,11 @@ SESSILE_API int sessile_session_receive(sessile_session *session, const void *da
  * Callbacks: stream closed, closed. */
 SESSILE_API void sessile_session_close(sessile_session *session);
 
+/* Nothing more will arrive, but the wire may still take bytes (TCP's FIN). Where the peer has ended its side in the
+ * protocol's own way (close_notify), the session goes on sending until it is done with the wire; else this is
+ * sessile_session_close(). Returns 0, ERR_GONE or ERR_BUSY. Callbacks: stream closed, closed. */
+SESSILE_API int sessile_session_receive_end(sessile_session *session);
+
 /* How many bytes, from the start of the untaken data, make progress possible: a lower bound, in bytes. 0: the session
  * takes nothing now. O(1). */
 SESSILE_API size_t sessile_session_want(sessile_session *session);

@@ -49,7 +49,8 @@ SESSILE_API int sessile_callbacks_set_notice(sessile_callbacks *callbacks, sessi
 SESSILE_API int sessile_callbacks_set_closed(sessile_callbacks *callbacks, sessile_on_closed closed);
 /* Bytes arrived on a stream. Not set: bytes that arrive fail the session with ERR_MISUSE, since nothing may be lost. */
 SESSILE_API int sessile_callbacks_set_data(sessile_callbacks *callbacks, sessile_on_data data);
-/* The peer will send no more on this stream. Not set: the stream is ended on this side too. */
+/* The peer will send no more on this stream. Not set: the stream is ended on this side too, as soon as no write that
+ * was taken short is waiting. */
 SESSILE_API int sessile_callbacks_set_end(sessile_callbacks *callbacks, sessile_on_stream end);
 /* sessile_stream_write() took less than it was given before, and can take more now. */
 SESSILE_API int sessile_callbacks_set_writable(sessile_callbacks *callbacks, sessile_on_stream writable);
