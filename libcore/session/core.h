@@ -110,7 +110,6 @@ struct sessile_session {
     _Atomic(uintptr_t) owner;
     atomic_size_t refs;
     atomic_int question_dropped; /* by another thread: to be refused at rest */
-    unsigned depth;
     unsigned batch;
 
     void *handle;
@@ -158,6 +157,7 @@ struct sessile_session {
 /* session.c */
 void session_unref(sessile_session *session);
 int session_takes(const sessile_session *session);
+int session_waits_for_units(const sessile_session *session);
 void session_count(sessile_session *session, int counter, size_t amount);
 /* Calls the application back for an int callback's result. */
 int session_result(sessile_session *session, int result, const char *callback);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ownership, depth, and the way to rest. */
+ * Ownership, and the way to rest. */
 #include "session/guard.h"
 #include "session/core.h"
 
@@ -43,14 +43,11 @@ int guard_enter(struct guard *g, sessile_session *s)
     g->session = s;
     g->outermost = 0;
     g->quiet = 0;
-    if ((atomic_load_explicit(&s->owner, memory_order_relaxed) & ~FREED_BY_OTHER) == self) {
-        s->depth++;
+    if ((atomic_load_explicit(&s->owner, memory_order_relaxed) & ~FREED_BY_OTHER) == self)
         return 0;
-    }
     if (!atomic_compare_exchange_strong_explicit(&s->owner, &owner, self, memory_order_acquire, memory_order_relaxed))
         return SESSILE_ERR_BUSY;
     g->outermost = 1;
-    s->depth = 1;
     guard_open_outbox(g);
     return 0;
 }
@@ -181,10 +178,8 @@ int guard_leave(struct guard *g, int result)
     uintptr_t self;
     int destroyed = 0;
 
-    if (!g->outermost) {
-        s->depth--;
+    if (!g->outermost)
         return result;
-    }
     if (!s->batch && !g->quiet)
         guard_settle_and_resume(g);
     for (;;) {
@@ -195,12 +190,10 @@ int guard_leave(struct guard *g, int result)
             destroyed = 1;
         }
         self = thread_self();
-        s->depth = 0;
-        if (atomic_compare_exchange_strong_explicit(&s->owner, &self, 0, memory_order_release, memory_order_relaxed))
+        if (atomic_compare_exchange_strong_explicit(&s->owner, &self, 0, memory_order_acq_rel, memory_order_acquire))
             break;
         /* Another thread has freed the session while this one was inside. */
         atomic_store_explicit(&s->owner, thread_self(), memory_order_relaxed);
-        s->depth = 1;
         sessile_session_free(s);
     }
     if (destroyed)
@@ -218,7 +211,7 @@ void sessile_session_free(sessile_session *s)
     while (guard_enter(&g, s) != 0) {
         owner = atomic_load_explicit(&s->owner, memory_order_relaxed);
         if (owner && atomic_compare_exchange_strong_explicit(&s->owner, &owner, owner | FREED_BY_OTHER,
-                                                             memory_order_relaxed, memory_order_relaxed))
+                                                             memory_order_release, memory_order_relaxed))
             return;
     }
     if (!s->freed) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guard around every call on a session. It lets one thread in, counts the frames, and when the outermost frame
- * leaves it brings the session to rest: what was produced is sent, in one loop that never nests, and what waited for
- * rest is done. So a send is never inside a send of the same session, and two sessions that call each other need
- * bounded stack.
+ * The guard around every call on a session. It lets one thread in, and when the outermost frame leaves it brings the
+ * session to rest: what was produced is sent, in one loop that never nests, and what waited for rest is done. So a send
+ * is never inside a send of the same session, and two sessions that call each other need bounded stack.
  */
 #ifndef SESSION_GUARD_H
 #define SESSION_GUARD_H

@@ -141,10 +141,14 @@ static void question_unlist(sessile_question *q)
 static void question_conclude(sessile_question *q)
 {
     sessile_session *s = q->session;
+    unsigned receiving = s->receiving;
 
     question_unlist(q);
-    if (!s->over)
+    if (!s->over) {
+        s->receiving = 1; /* the engine goes on where a unit left it: no other may come in between */
         s->engine->answered(s, q);
+        s->receiving = receiving & 1u;
+    }
     question_unref(q);
 }
 
@@ -230,7 +234,7 @@ int question_refuse_dropped(sessile_session *s)
 {
     sessile_question *q;
 
-    atomic_store_explicit(&s->question_dropped, 0, memory_order_relaxed);
+    atomic_exchange_explicit(&s->question_dropped, 0, memory_order_acquire);
     for (q = s->questions; q; q = q->next)
         if (!q->asking && q->outcome == QUESTION_OPEN && !atomic_load_explicit(&q->kept, memory_order_acquire))
             break;

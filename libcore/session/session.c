@@ -168,7 +168,7 @@ static void session_judge(sessile_session *s)
  * the protocol's own way may end the wire's as well. */
 static int session_wire_is_judged(const sessile_session *s)
 {
-    if ((!s->wire_gone && !s->read_gone) || (s->refused && s->resume))
+    if ((!s->wire_gone && !s->read_gone) || session_waits_for_units(s))
         return 0;
     return s->wire_gone || !s->started || s->engine->full(s) != ENGINE_DONE;
 }

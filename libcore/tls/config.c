@@ -101,6 +101,7 @@ void sessile_tls_config_free(sessile_tls_config *config)
     SSL_CTX_free(config->ctx);
     CRYPTO_THREAD_lock_free(config->lock);
     mem_free(config);
+    ERR_clear_error();
 }
 
 /* ---- errors ---- */
@@ -155,19 +156,22 @@ static void append_reason(char *text, size_t size, unsigned long error, const ch
         snprintf(text + used, size - used, ": %s", reason);
 }
 
-/* The first error is the cause, the later ones are what it led to. */
+/* The first error is the cause, and the later ones are what it led to; but a word of the system's says most. */
 static int drain_errors(char *text, size_t size, int code)
 {
+    size_t length = strlen(text);
     const char *data;
     unsigned long error;
-    int flags, first = 1;
+    int flags, said = 0;
 
     while ((error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
         if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
             code = SESSILE_ERR_MEMORY;
-        if (first)
-            append_reason(text, size, error, flags & ERR_TXT_STRING ? data : NULL);
-        first = 0;
+        if (said == 2 || (said && !ERR_SYSTEM_ERROR(error)))
+            continue;
+        text[length] = 0;
+        append_reason(text, size, error, flags & ERR_TXT_STRING ? data : NULL);
+        said = ERR_SYSTEM_ERROR(error) ? 2 : 1;
     }
     return code;
 }
@@ -225,7 +229,9 @@ static int finish_digest(sessile_tls_config *config)
     if (config->digest_failed || EVP_MD_CTX_copy_ex(last, config->digesting) != 1 ||
         (tls_trust_system(config) && !digest_sized(last, "system", 6)) ||
         EVP_DigestFinal_ex(last, config->digest, NULL) != 1 ||
-        SSL_CTX_set_session_id_context(config->ctx, config->digest, TLS_DIGEST_SIZE) != 1)
+        /* A client's libssl would compare it with that of a pre-shared key, which has none. */
+        (config->role == SESSILE_SERVER &&
+         SSL_CTX_set_session_id_context(config->ctx, config->digest, TLS_DIGEST_SIZE) != 1))
         r = tls_config_fail(config, SESSILE_ERR_CRYPTO, "the config could not be digested");
     EVP_MD_CTX_free(last);
     return r;

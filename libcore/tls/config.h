@@ -35,8 +35,8 @@
 /* An own certificate of one key type. */
 struct tls_identity {
     X509 *certificate;
-    STACK_OF(X509) * chain; /* without certificate */
-    EVP_PKEY *key;          /* NULL until it is set; then all three are in the SSL_CTX */
+    STACK_OF(X509) *chain; /* without certificate */
+    EVP_PKEY *key;         /* NULL until it is set; then all three are in the SSL_CTX */
 };
 
 struct tls_psk {
@@ -73,8 +73,8 @@ struct sessile_tls_config {
     struct tls_identity *identity; /* the one whose certificate was set last, or NULL */
 
     /* Trust, until it is sealed into the SSL_CTX's store. */
-    STACK_OF(X509) * anchors;
-    STACK_OF(X509_CRL) * crls;
+    STACK_OF(X509) *anchors;
+    STACK_OF(X509_CRL) *crls;
     char **directories;
     size_t directory_count;
     int system_trust; /* asked for */
@@ -135,7 +135,7 @@ int tls_trust_seal(sessile_tls_config *config);
 /* Whether the system's trust is used, asked for or not. */
 int tls_trust_system(const sessile_tls_config *config);
 /* Write the certificates' DER, for the digest. 0 or an error with the text set. */
-int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) * certificates, struct writer *w);
+int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) *certificates, struct writer *w);
 void tls_trust_free(sessile_tls_config *config);
 
 /* hosts.c: the config for a name that a client asked for (lower or upper case, trailing dot or not), or NULL. */
@@ -154,7 +154,7 @@ int tls_tickets_key(sessile_tls_tickets *tickets, unsigned char name[16], unsign
 
 /* ocsp.c: check a stapled response (DER) for the leaf of chain, issued by one of chain or by one in store. now: seconds
  * since 1970, or a negative number for libcrypto's clock. 0, or an error code with a static text in *why. */
-int tls_ocsp_check(const unsigned char *der, size_t size, STACK_OF(X509) * chain, X509_STORE *store, int64_t now,
+int tls_ocsp_check(const unsigned char *der, size_t size, STACK_OF(X509) *chain, X509_STORE *store, int64_t now,
                    const char **why);
 
 #endif

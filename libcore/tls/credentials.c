@@ -54,7 +54,7 @@ static struct tls_identity *find_place(sessile_tls_config *config, const char *t
     return config->identity_count < TLS_IDENTITIES_MAX ? &config->identities[config->identity_count] : NULL;
 }
 
-static int enter(sessile_tls_config *config, X509 *certificate, EVP_PKEY *key, STACK_OF(X509) * chain)
+static int enter(sessile_tls_config *config, X509 *certificate, EVP_PKEY *key, STACK_OF(X509) *chain)
 {
     if (X509_check_private_key(certificate, key) != 1)
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the key does not belong to the certificate");
@@ -64,7 +64,7 @@ static int enter(sessile_tls_config *config, X509 *certificate, EVP_PKEY *key, S
 }
 
 /* Take certificates (own first) and key, which may be NULL, as an identity. The caller keeps both where it fails. */
-static int adopt(sessile_tls_config *config, STACK_OF(X509) * certificates, EVP_PKEY *key)
+static int adopt(sessile_tls_config *config, STACK_OF(X509) *certificates, EVP_PKEY *key)
 {
     const char *type = key_type(sk_X509_value(certificates, 0));
     struct tls_identity *place = find_place(config, type);
@@ -100,7 +100,7 @@ out:
     return r;
 }
 
-static int take_certificates(sessile_tls_config *config, STACK_OF(X509) * certificates, EVP_PKEY *key)
+static int take_certificates(sessile_tls_config *config, STACK_OF(X509) *certificates, EVP_PKEY *key)
 {
     int r = adopt(config, certificates, key);
 
@@ -148,26 +148,17 @@ int sessile_tls_config_set_certificate(sessile_tls_config *config, const void *d
     return r ? r : set_certificate(config, data, size);
 }
 
-/* The setters below may call the passphrase callback, in which the application may drop its reference. */
-
-static int set_certificate_file(sessile_tls_config *config, const char *path)
-{
-    STACK_OF(X509) *certificates = NULL;
-    int r = load_certificates_file(config, path, &certificates);
-
-    return r ? r : take_certificates(config, certificates, NULL);
-}
-
 int sessile_tls_config_set_certificate_file(sessile_tls_config *config, const char *path)
 {
+    STACK_OF(X509) *certificates = NULL;
     int r = tls_config_open(config);
 
-    if (r)
+    if (r || (r = load_certificates_file(config, path, &certificates)))
         return r;
-    r = set_certificate_file(tls_config_keep(config), path);
-    sessile_tls_config_free(config);
-    return r;
+    return take_certificates(config, certificates, NULL);
 }
+
+/* The setters below may call the passphrase callback, in which the application may drop its reference. */
 
 static int set_key(sessile_tls_config *config, const void *data, size_t size)
 {
@@ -236,7 +227,7 @@ int sessile_tls_config_set_pkcs12(sessile_tls_config *config, const void *data, 
 }
 
 /* A store lists its entries in any order: the key says which certificate is the own one. */
-static int put_own_first(sessile_tls_config *config, STACK_OF(X509) * certificates, EVP_PKEY *key)
+static int put_own_first(sessile_tls_config *config, STACK_OF(X509) *certificates, EVP_PKEY *key)
 {
     int own = 0;
 

@@ -84,6 +84,18 @@ static int read_with_callback(sessile_tls_config *config, const char *what, atte
     return r;
 }
 
+/* For what needs no passphrase. */
+static int read_plainly(sessile_tls_config *config, const char *what, attempt read, void *subject)
+{
+    struct unlock unlock = {NULL, 0, 0};
+    int r = read(subject, &unlock);
+
+    if (r)
+        return failed_to_read(config, what, r, &unlock);
+    ERR_clear_error();
+    return 0;
+}
+
 static int read_unlocked(sessile_tls_config *config, const char *what, attempt read, void *subject)
 {
     struct unlock unlock = {config->passphrase, config->passphrase_size, 0};
@@ -231,7 +243,7 @@ static void release_crl(void *item)
 
 static const struct list_reader crl_reader = {read_pem_crl, read_der_crl, release_crl};
 
-int load_certificates(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509) * *certificates)
+int load_certificates(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509) **certificates)
 {
     struct span span = {data, size};
     OPENSSL_STACK *list = NULL;
@@ -243,7 +255,7 @@ int load_certificates(sessile_tls_config *config, const void *data, size_t size,
     return r;
 }
 
-int load_crls(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509_CRL) * *crls)
+int load_crls(sessile_tls_config *config, const void *data, size_t size, STACK_OF(X509_CRL) **crls)
 {
     struct span span = {data, size};
     OPENSSL_STACK *list = NULL;
@@ -312,7 +324,7 @@ struct bundle_load {
     PKCS12 *bundle;
     EVP_PKEY *key;
     X509 *certificate;
-    STACK_OF(X509) * chain;
+    STACK_OF(X509) *chain;
 };
 
 static void release_bundle(struct bundle_load *load)
@@ -330,8 +342,11 @@ static int read_bundle(void *subject, struct unlock *unlock)
 {
     struct bundle_load *load = subject;
 
-    if (unlock->passphrase && memchr(unlock->passphrase, 0, unlock->size))
+    /* libcrypto takes the passphrase as text, and would look at its beginning only. */
+    if (unlock->passphrase && memchr(unlock->passphrase, 0, unlock->size)) {
+        unlock->asked = 1;
         return SESSILE_ERR_ARGUMENT;
+    }
     if (PKCS12_parse(load->bundle, unlock->passphrase, &load->key, &load->certificate, &load->chain) != 1) {
         unlock->asked = 1;
         return SESSILE_ERR_ARGUMENT;
@@ -346,7 +361,7 @@ static int read_bundle(void *subject, struct unlock *unlock)
 }
 
 int load_pkcs12(sessile_tls_config *config, const void *data, size_t size, EVP_PKEY **key, X509 **certificate,
-                STACK_OF(X509) * *chain)
+                STACK_OF(X509) **chain)
 {
     struct bundle_load load = {NULL, NULL, NULL, NULL};
     struct span span = {data, size};
@@ -371,10 +386,9 @@ int load_pkcs12(sessile_tls_config *config, const void *data, size_t size, EVP_P
 
 struct store_load {
     const char *uri;
-    int expect;    /* OSSL_STORE_INFO_*, or 0 for keys and certificates */
+    int keys;      /* whether keys are wanted: what is encrypted is passed over where not */
     EVP_PKEY *key; /* the first */
-    STACK_OF(X509) * certificates;
-    int other; /* entries of other types */
+    STACK_OF(X509) *certificates;
 };
 
 static int take_certificate(struct store_load *load, const OSSL_STORE_INFO *info)
@@ -397,23 +411,35 @@ static int take_entry(struct store_load *load, const OSSL_STORE_INFO *info)
             return SESSILE_ERR_MEMORY;
         return 0;
     default:
-        load->other++;
         return 0;
     }
 }
 
-static int read_entries(struct store_load *load, OSSL_STORE_CTX *store)
+/* What a load that brought nothing means: 1 go on, 0 the end, negative an error. The end of a file is an error too, but
+ * one that left no word in the queue. */
+static int after_nothing(struct store_load *load, OSSL_STORE_CTX *store, struct unlock *unlock)
+{
+    if (unlock->asked && !load->keys) {
+        unlock->asked = 0;
+        ERR_clear_error();
+        return !OSSL_STORE_eof(store);
+    }
+    return OSSL_STORE_eof(store) && !ERR_peek_error() ? 0 : SESSILE_ERR_ARGUMENT;
+}
+
+static int read_entries(struct store_load *load, OSSL_STORE_CTX *store, struct unlock *unlock)
 {
     OSSL_STORE_INFO *info;
-    int r = 0;
+    int r = 1;
 
-    if (load->expect && OSSL_STORE_expect(store, load->expect) != 1)
-        return SESSILE_ERR_CRYPTO;
-    while (!r && (info = OSSL_STORE_load(store)) != NULL) {
-        r = take_entry(load, info);
+    while (r > 0) {
+        if ((info = OSSL_STORE_load(store)) != NULL)
+            r = take_entry(load, info) ? SESSILE_ERR_MEMORY : 1;
+        else
+            r = after_nothing(load, store, unlock);
         OSSL_STORE_INFO_free(info);
     }
-    return !r && OSSL_STORE_error(store) ? SESSILE_ERR_ARGUMENT : r;
+    return r;
 }
 
 static void release_store(struct store_load *load)
@@ -422,7 +448,6 @@ static void release_store(struct store_load *load)
     sk_X509_pop_free(load->certificates, X509_free);
     load->key = NULL;
     load->certificates = NULL;
-    load->other = 0;
 }
 
 static int read_store(void *subject, struct unlock *unlock)
@@ -434,7 +459,7 @@ static int read_store(void *subject, struct unlock *unlock)
 
     if (ui && (load->certificates = sk_X509_new_null())) {
         store = OSSL_STORE_open(load->uri, ui, unlock, NULL, NULL);
-        r = store ? read_entries(load, store) : SESSILE_ERR_ARGUMENT;
+        r = store ? read_entries(load, store, unlock) : SESSILE_ERR_ARGUMENT;
         OSSL_STORE_close(store);
     }
     if (ui)
@@ -466,20 +491,21 @@ static int read_file(sessile_tls_config *config, const char *path, struct store_
     memcpy(place, "./", 2);
     memcpy(place + 2, path, length + 1);
     load->uri = *path == '/' ? place + 2 : place;
-    r = read_unlocked(config, path, read_store, load);
+    r = load->keys ? read_unlocked(config, path, read_store, load) : read_plainly(config, path, read_store, load);
     mem_free(place);
     return r;
 }
 
-int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) * *certificates)
+int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) **certificates)
 {
-    struct store_load load = {NULL, OSSL_STORE_INFO_CERT, NULL, NULL, 0};
+    struct store_load load = {NULL, 0, NULL, NULL};
     int r = read_file(config, path, &load);
 
-    *certificates = NULL;
+    EVP_PKEY_free(load.key);
+    load.key = NULL;
     if (!r && !sk_X509_num(load.certificates)) {
         release_store(&load);
-        return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no certificate", path);
+        r = tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no certificate", path);
     }
     *certificates = load.certificates;
     return r;
@@ -487,7 +513,7 @@ int load_certificates_file(sessile_tls_config *config, const char *path, STACK_O
 
 int load_key_file(sessile_tls_config *config, const char *path, EVP_PKEY **key)
 {
-    struct store_load load = {NULL, OSSL_STORE_INFO_PKEY, NULL, NULL, 0};
+    struct store_load load = {NULL, 1, NULL, NULL};
     int r = read_file(config, path, &load);
 
     sk_X509_pop_free(load.certificates, X509_free);
@@ -495,9 +521,9 @@ int load_key_file(sessile_tls_config *config, const char *path, EVP_PKEY **key)
     return !r && !load.key ? tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no private key", path) : r;
 }
 
-int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_OF(X509) * *certificates)
+int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_OF(X509) **certificates)
 {
-    struct store_load load = {uri, 0, NULL, NULL, 0};
+    struct store_load load = {uri, 1, NULL, NULL};
     int r = check_place(config, "URI", uri);
 
     if (!r)
@@ -513,7 +539,7 @@ int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_
 
 int load_directory(sessile_tls_config *config, const char *path)
 {
-    struct store_load load = {NULL, 0, NULL, NULL, 0};
+    struct store_load load = {NULL, 0, NULL, NULL};
     int r = read_file(config, path, &load);
     int file = load.key || (load.certificates && sk_X509_num(load.certificates));
 

@@ -11,7 +11,7 @@
 
 /* ---- anchors ---- */
 
-int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) * certificates, struct writer *w)
+int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) *certificates, struct writer *w)
 {
     unsigned char *der;
     int length;
@@ -27,7 +27,7 @@ int tls_describe_certificates(sessile_tls_config *config, const STACK_OF(X509) *
 }
 
 /* Takes certificates over. */
-static int add_anchors(sessile_tls_config *config, STACK_OF(X509) * certificates)
+static int add_anchors(sessile_tls_config *config, STACK_OF(X509) *certificates)
 {
     struct writer w = {0};
     int r = tls_describe_certificates(config, certificates, &w);
@@ -55,24 +55,14 @@ int sessile_tls_config_trust(sessile_tls_config *config, const void *data, size_
     return add_anchors(config, certificates);
 }
 
-static int trust_file(sessile_tls_config *config, const char *path)
-{
-    STACK_OF(X509) *certificates = NULL;
-    int r = load_certificates_file(config, path, &certificates);
-
-    return r ? r : add_anchors(config, certificates);
-}
-
 int sessile_tls_config_trust_file(sessile_tls_config *config, const char *path)
 {
+    STACK_OF(X509) *certificates = NULL;
     int r = tls_config_open(config);
 
-    if (r)
+    if (r || (r = load_certificates_file(config, path, &certificates)))
         return r;
-    /* The passphrase callback may run, in which the application may drop its reference. */
-    r = trust_file(tls_config_keep(config), path);
-    sessile_tls_config_free(config);
-    return r;
+    return add_anchors(config, certificates);
 }
 
 static int add_directory(sessile_tls_config *config, const char *path)
@@ -102,11 +92,8 @@ int sessile_tls_config_trust_dir(sessile_tls_config *config, const char *path)
     /* libcrypto would take it for a list of directories. */
     if (path && strchr(path, ':'))
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the path has a colon");
-    tls_config_keep(config);
-    if (!(r = load_directory(config, path)))
-        r = add_directory(config, path);
-    sessile_tls_config_free(config);
-    return r;
+    r = load_directory(config, path);
+    return r ? r : add_directory(config, path);
 }
 
 int sessile_tls_config_trust_system(sessile_tls_config *config)
@@ -121,7 +108,7 @@ int sessile_tls_config_trust_system(sessile_tls_config *config)
 
 /* ---- CRLs ---- */
 
-static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) * crls, struct writer *w)
+static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) *crls, struct writer *w)
 {
     unsigned char *der;
     int length;
@@ -137,7 +124,7 @@ static int describe_crls(sessile_tls_config *config, const STACK_OF(X509_CRL) * 
 }
 
 /* Takes crls over. */
-static int add_crls(sessile_tls_config *config, STACK_OF(X509_CRL) * crls, unsigned long flags)
+static int add_crls(sessile_tls_config *config, STACK_OF(X509_CRL) *crls, unsigned long flags)
 {
     struct writer w = {0};
     int r = describe_crls(config, crls, &w);
