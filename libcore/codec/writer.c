@@ -30,7 +30,7 @@ uint8_t *put_room(struct writer *w, size_t size)
 {
     uint8_t *at;
 
-    if (w->failed || (size > w->capacity - w->size && writer_grow(w, size) < 0)) {
+    if (w->failed || ((!w->data || size > w->capacity - w->size) && writer_grow(w, size) < 0)) {
         w->failed = 1;
         return NULL;
     }

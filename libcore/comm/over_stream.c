@@ -34,6 +34,7 @@ struct tunnel {
     size_t capacity;
     size_t unread; /* delivered by the stream, and not given back to it as credit */
     unsigned refs;
+    unsigned taking; /* receives of the inner inbox on the stack: its limit is lifted */
     unsigned holding : 1;
     unsigned writing : 1;  /* a write to the stream is on the stack */
     unsigned writable : 1; /* the stream became writable meanwhile */
@@ -178,12 +179,26 @@ static int tunnel_send(struct tunnel *tunnel, const uint8_t *data, size_t size)
 
 static void tunnel_credit(struct tunnel *tunnel)
 {
-    if (tunnel->gone || (tunnel->inner != NULL && !tunnel->done && sessile_inbox_room(tunnel->inbox) == 0)) {
+    if (tunnel->gone || tunnel->taking || (tunnel->inner != NULL && !tunnel->done && sessile_inbox_room(tunnel->inbox) == 0)) {
         return;
     }
     size_t unread = tunnel->unread;
     tunnel->unread = 0;
     sessile_stream_consumed(tunnel->stream, unread);
+}
+
+/* The limit is lifted for what was delivered, and then shows whether the inner session keeps up. */
+static void tunnel_take(struct tunnel *tunnel, const void *data, size_t size)
+{
+    if (tunnel->inner == NULL || tunnel->done) {
+        return;
+    }
+    tunnel->taking++;
+    sessile_inbox_set_limit(tunnel->inbox, INT_MAX);
+    sessile_inbox_receive(tunnel->inbox, data, size);
+    if (--tunnel->taking == 0 && tunnel->inner != NULL) {
+        sessile_inbox_set_limit(tunnel->inbox, 0);
+    }
 }
 
 /* The wire of the inner session is gone. Its comms close does not follow, so the stream is ended from here. */
@@ -206,13 +221,7 @@ static int on_data(sessile_stream *stream, const void *data, size_t size, void *
     }
     tunnel->refs++;
     tunnel->unread += size;
-    if (tunnel->inner != NULL && !tunnel->done) {
-        sessile_inbox_set_limit(tunnel->inbox, INT_MAX);
-        sessile_inbox_receive(tunnel->inbox, data, size);
-        if (tunnel->inner != NULL) {
-            sessile_inbox_set_limit(tunnel->inbox, 0);
-        }
-    }
+    tunnel_take(tunnel, data, size);
     tunnel_credit(tunnel);
     tunnel_drop(tunnel);
     return 0;

@@ -54,10 +54,33 @@ static struct tls_identity *find_place(sessile_tls_config *config, const char *t
     return config->identity_count < TLS_IDENTITIES_MAX ? &config->identities[config->identity_count] : NULL;
 }
 
+static int is_usable(const EVP_PKEY *key)
+{
+    return key && EVP_PKEY_get0_type_name(key) && EVP_PKEY_get_security_bits(key) > 0;
+}
+
+/* Decoding a certificate keeps quiet about a key that it could not finish: whether for its type or for want of memory
+ * is seen when the key is decoded once more. */
+static int fail_unusable(sessile_tls_config *config, X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    const unsigned char *at = der;
+    EVP_PKEY *again = length > 0 ? d2i_PUBKEY(NULL, &at, length) : NULL;
+    int usable = is_usable(again);
+
+    EVP_PKEY_free(again);
+    OPENSSL_free(der);
+    return usable ? tls_config_no_memory(config)
+                  : tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the certificate's key is of no known type");
+}
+
 static int enter(sessile_tls_config *config, X509 *certificate, EVP_PKEY *key, STACK_OF(X509) *chain)
 {
     if (X509_check_private_key(certificate, key) != 1)
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the key does not belong to the certificate");
+    if (EVP_PKEY_get_size(key) <= 0)
+        return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the key has no size");
     if (SSL_CTX_use_cert_and_key(config->ctx, certificate, key, chain, 1) != 1)
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "libssl does not accept the certificate");
     return 0;
@@ -72,8 +95,8 @@ static int adopt(sessile_tls_config *config, STACK_OF(X509) *certificates, EVP_P
     X509 *own;
     int r;
 
-    if (!*type)
-        return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the certificate's key type is not known");
+    if (!is_usable(X509_get0_pubkey(sk_X509_value(certificates, 0))))
+        return fail_unusable(config, sk_X509_value(certificates, 0));
     if (!place)
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "there are certificates of %d key types already",
                                TLS_IDENTITIES_MAX);
@@ -95,6 +118,7 @@ static int adopt(sessile_tls_config *config, STACK_OF(X509) *certificates, EVP_P
     if (place == &config->identities[config->identity_count])
         config->identity_count++;
     tls_config_digest(config, "certificate", w.data, w.size);
+    ERR_clear_error();
 out:
     writer_free(&w);
     return r;
@@ -114,16 +138,19 @@ static int take_certificates(sessile_tls_config *config, STACK_OF(X509) *certifi
 static int take_key(sessile_tls_config *config, EVP_PKEY *key)
 {
     struct tls_identity *identity = config->identity;
-    int r = identity
-                ? enter(config, identity->certificate, key, identity->chain)
-                : tls_config_fail(config, SESSILE_ERR_MISUSE, "a key comes after its certificate, and none is set");
+    int r;
 
-    if (r) {
+    if (!identity) {
+        EVP_PKEY_free(key);
+        return tls_config_fail(config, SESSILE_ERR_MISUSE, "a key comes after its certificate, and none is set");
+    }
+    if ((r = enter(config, identity->certificate, key, identity->chain)) != 0) {
         EVP_PKEY_free(key);
         return r;
     }
     EVP_PKEY_free(identity->key);
     identity->key = key;
+    ERR_clear_error();
     return 0;
 }
 

@@ -29,6 +29,13 @@ static uint8_t *tls_scratch(struct tls *t)
     return t->scratch;
 }
 
+/* Whether libssl stopped for want of bytes. It must have asked for them in this very call: what it says that it wants
+ * outlives an error. */
+static int tls_starved(const struct tls *t)
+{
+    return SSL_want_read(t->ssl) && BIO_should_read(SSL_get_rbio(t->ssl));
+}
+
 static void tls_got_close(struct tls *t)
 {
     t->got_close = 1;
@@ -48,12 +55,13 @@ static void tls_read(struct tls *t, size_t record)
 
     if (!data)
         return;
+    BIO_clear_retry_flags(SSL_get_rbio(t->ssl));
     got = SSL_read_ex(t->ssl, data, record <= sizeof small ? sizeof small : SSL3_RT_MAX_PLAIN_LENGTH, &size);
     t->window = NULL;
     t->window_left = 0;
     if (data == t->scratch && size > t->scratch_used)
         t->scratch_used = size;
-    if (!got && !SSL_want_read(t->ssl) && (SSL_in_init(t->ssl) || !(SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)))
+    if (!got && !tls_starved(t) && (SSL_in_init(t->ssl) || !(SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)))
         tls_fail(t, "receiving");
     if ((t->notes || session_traced(t->session)) && tls_tell(t) < 0)
         return;
@@ -301,7 +309,8 @@ static int tls_host_is_usable(const char *host)
     for (size_t i = 0; i < size; i++)
         if (host[i] <= ' ' || host[i] > '~')
             return 0;
-    return size >= 1 && size <= 253 && strcmp(host, ".") != 0;
+    /* libcrypto reads a leading dot as "any name below". */
+    return size >= 1 && size <= 253 && host[0] != '.';
 }
 
 static int tls_take_host(struct tls *t, const char *host)

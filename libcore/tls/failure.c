@@ -134,6 +134,8 @@ int tls_fail(struct tls *t, const char *doing)
             return fail_verify(t, doing, reason);
         return session_fail(t->session, code, "%s: %s", doing, ERR_reason_error_string(error));
     }
+    if (!error && SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)
+        return session_fail(t->session, SESSILE_ERR_PEER, "%s: the peer sent close_notify in the middle of it", doing);
     return session_fail(t->session, SESSILE_ERR_CRYPTO, "%s: %s", doing,
                         error && ERR_reason_error_string(error) ? ERR_reason_error_string(error) : "libssl failed");
 }

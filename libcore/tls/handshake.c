@@ -20,7 +20,7 @@ static int tls_alpn_callback(SSL *ssl, const unsigned char **out, unsigned char 
 
     (void)unused;
     if (t->alpn) { /* given with the answer to the hello question, and offered by the client: checked there */
-        for (unsigned int i = 0; i + 1 + in[i] <= in_size; i += 1u + in[i])
+        for (unsigned int i = 0; i < in_size && in[i] < in_size - i; i += 1u + in[i])
             if (in[i] == strlen(t->alpn) && !memcmp(in + i + 1, t->alpn, in[i])) {
                 *out = in + i + 1;
                 *out_size = in[i];
@@ -154,8 +154,6 @@ static SSL *tls_ssl_new(struct tls *t)
         return NULL;
     }
     SSL_set_bio(ssl, bio, bio);
-    if (session_time(t->session) >= 0)
-        X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), (time_t)session_time(t->session));
     if (session_traced(t->session))
         SSL_set_msg_callback(ssl, tls_message_callback);
     if (t->role == SESSILE_CLIENT ? tls_set_client(t, ssl) : tls_set_server(t, ssl))
@@ -199,6 +197,8 @@ static int tls_send_tickets(struct tls *t)
 
     if (!count)
         return SESSILE_OK;
+    if (SSL_session_reused(t->ssl)) /* one for the one that was used, as libssl does */
+        count = 1;
     for (int i = 0; i < count; i++)
         if (!SSL_new_session_ticket(t->ssl))
             return tls_fail(t, "session tickets");
@@ -214,7 +214,9 @@ static int tls_ready(struct tls *t)
         return SESSILE_ERR_FAILED;
     t->phase = TLS_OPEN;
     tls_hello_free(t);
-    return session_call_ready(t->session);
+    if (session_call_ready(t->session) < 0)
+        return SESSILE_ERR_CLOSED;
+    return tls_tell(t);
 }
 
 static int tls_handshake_done(struct tls *t)
@@ -227,22 +229,30 @@ static int tls_handshake_done(struct tls *t)
     return tls_peer_ask(t);
 }
 
+/* What libssl wants next, SSL_ERROR_*. Its own word on that outlives an error: the error queue comes first, and the BIO
+ * must have been asked in vain in this very call. */
+static int tls_enter_handshake(struct tls *t)
+{
+    BIO_clear_retry_flags(SSL_get_rbio(t->ssl));
+    return SSL_get_error(t->ssl, SSL_do_handshake(t->ssl));
+}
+
 int tls_handshake(struct tls *t)
 {
-    int done = SSL_do_handshake(t->ssl);
-    int want = SSL_want(t->ssl);
+    int want = tls_enter_handshake(t);
 
     t->window = NULL;
     t->window_left = 0;
-    if (done <= 0 && want == SSL_NOTHING)
+    if (want != SSL_ERROR_NONE && want != SSL_ERROR_WANT_READ && want != SSL_ERROR_WANT_CLIENT_HELLO_CB &&
+        want != SSL_ERROR_WANT_RETRY_VERIFY)
         tls_fail(t, "handshake");
     if (tls_tell(t) < 0)
         return SESSILE_ERR_CLOSED;
-    if (done == 1)
+    if (want == SSL_ERROR_NONE)
         return tls_handshake_done(t);
-    if (want == SSL_CLIENT_HELLO_CB)
+    if (want == SSL_ERROR_WANT_CLIENT_HELLO_CB)
         return tls_hello_ask(t);
-    if (want == SSL_RETRY_VERIFY) {
+    if (want == SSL_ERROR_WANT_RETRY_VERIFY) {
         t->phase = TLS_ASKING_PEER;
         return tls_peer_ask(t);
     }

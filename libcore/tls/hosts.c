@@ -81,7 +81,7 @@ static size_t find_place(const sessile_tls_config *config, const char *name, int
 
 sessile_tls_config *tls_config_find_host(const sessile_tls_config *config, const char *name, size_t size)
 {
-    char plain[NAME_MAX_SIZE + 1];
+    char plain[NAME_MAX_SIZE + 1] = {0};
     char *dot;
     size_t place;
     int found;
@@ -118,11 +118,14 @@ static int insert(sessile_tls_config *config, size_t place, const char *name, se
 
 static int add_host(sessile_tls_config *config, const char *name, sessile_tls_config *other)
 {
-    char plain[NAME_MAX_SIZE + 1];
+    char plain[NAME_MAX_SIZE + 1] = {0};
+    const char *labels = plain;
     size_t place;
     int found, r;
 
-    if (!name || !normalise(plain, name, strlen(name)) || !is_host_name(strncmp(plain, "*.", 2) ? plain : plain + 2))
+    if (name && normalise(plain, name, strlen(name)) && plain[0] == '*' && plain[1] == '.')
+        labels += 2;
+    if (!is_host_name(labels))
         return tls_config_fail(
             config, SESSILE_ERR_ARGUMENT,
             "a host's name is labels of letters, digits and hyphens with dots between, at most %d bytes in "

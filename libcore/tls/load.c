@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loaders. Memory is read through a read-only memory BIO, files and tokens by OSSL_STORE: libsessile itself opens
- * nothing.
+ * Loaders. Memory is read through a read-only memory BIO, files and tokens by loaders of libssl's and libcrypto's own:
+ * libsessile itself opens nothing.
  */
 #include "tls/load.h"
 
@@ -84,18 +84,6 @@ static int read_with_callback(sessile_tls_config *config, const char *what, atte
     return r;
 }
 
-/* For what needs no passphrase. */
-static int read_plainly(sessile_tls_config *config, const char *what, attempt read, void *subject)
-{
-    struct unlock unlock = {NULL, 0, 0};
-    int r = read(subject, &unlock);
-
-    if (r)
-        return failed_to_read(config, what, r, &unlock);
-    ERR_clear_error();
-    return 0;
-}
-
 static int read_unlocked(sessile_tls_config *config, const char *what, attempt read, void *subject)
 {
     struct unlock unlock = {config->passphrase, config->passphrase_size, 0};
@@ -149,6 +137,12 @@ static int at_pem_end(void)
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
+/* A failure that libcrypto has no word for is one to find memory, for the word. */
+static int unreadable(void)
+{
+    return ERR_peek_error() ? SESSILE_ERR_ARGUMENT : SESSILE_ERR_MEMORY;
+}
+
 /* A list of X509 or X509_CRL, read by the functions of its type. */
 struct list_reader {
     void *(*read_pem)(BIO *bio, struct unlock *unlock);
@@ -172,7 +166,7 @@ static int read_list_pem(struct span span, const struct list_reader *reader, OPE
         }
     }
     if (!r && (!OPENSSL_sk_num(list) || !at_pem_end()))
-        r = SESSILE_ERR_ARGUMENT;
+        r = unreadable();
     BIO_free(bio);
     return r;
 }
@@ -183,7 +177,7 @@ static int read_list_der(struct span span, const struct list_reader *reader, OPE
     void *item = reader->read_der(&at, (long)span.size);
 
     if (!item)
-        return SESSILE_ERR_ARGUMENT;
+        return unreadable();
     if (at == (const unsigned char *)span.data + span.size && OPENSSL_sk_push(list, item) > 0)
         return 0;
     reader->release(item);
@@ -386,7 +380,6 @@ int load_pkcs12(sessile_tls_config *config, const void *data, size_t size, EVP_P
 
 struct store_load {
     const char *uri;
-    int keys;      /* whether keys are wanted: what is encrypted is passed over where not */
     EVP_PKEY *key; /* the first */
     STACK_OF(X509) *certificates;
 };
@@ -415,31 +408,17 @@ static int take_entry(struct store_load *load, const OSSL_STORE_INFO *info)
     }
 }
 
-/* What a load that brought nothing means: 1 go on, 0 the end, negative an error. The end of a file is an error too, but
- * one that left no word in the queue. */
-static int after_nothing(struct store_load *load, OSSL_STORE_CTX *store, struct unlock *unlock)
-{
-    if (unlock->asked && !load->keys) {
-        unlock->asked = 0;
-        ERR_clear_error();
-        return !OSSL_STORE_eof(store);
-    }
-    return OSSL_STORE_eof(store) && !ERR_peek_error() ? 0 : SESSILE_ERR_ARGUMENT;
-}
-
-static int read_entries(struct store_load *load, OSSL_STORE_CTX *store, struct unlock *unlock)
+static int read_entries(struct store_load *load, OSSL_STORE_CTX *store)
 {
     OSSL_STORE_INFO *info;
-    int r = 1;
+    int r = 0;
 
-    while (r > 0) {
-        if ((info = OSSL_STORE_load(store)) != NULL)
-            r = take_entry(load, info) ? SESSILE_ERR_MEMORY : 1;
-        else
-            r = after_nothing(load, store, unlock);
+    while (!r && (info = OSSL_STORE_load(store)) != NULL) {
+        r = take_entry(load, info);
         OSSL_STORE_INFO_free(info);
     }
-    return r;
+    /* The end of a file is an error too, but one that leaves no word in the queue. */
+    return !r && (!OSSL_STORE_eof(store) || ERR_peek_error()) ? SESSILE_ERR_ARGUMENT : r;
 }
 
 static void release_store(struct store_load *load)
@@ -459,7 +438,7 @@ static int read_store(void *subject, struct unlock *unlock)
 
     if (ui && (load->certificates = sk_X509_new_null())) {
         store = OSSL_STORE_open(load->uri, ui, unlock, NULL, NULL);
-        r = store ? read_entries(load, store, unlock) : SESSILE_ERR_ARGUMENT;
+        r = store ? read_entries(load, store) : SESSILE_ERR_ARGUMENT;
         OSSL_STORE_close(store);
     }
     if (ui)
@@ -476,46 +455,33 @@ static int check_place(sessile_tls_config *config, const char *what, const char 
     return 0;
 }
 
-/* A path with a colon in it would pass for a URI. */
-static int read_file(sessile_tls_config *config, const char *path, struct store_load *load)
+static char *join(const char *first, const char *second)
 {
-    char *place;
-    size_t length;
-    int r = check_place(config, "path", path);
+    size_t first_size = strlen(first), second_size = strlen(second);
+    char *both = mem_alloc(first_size + second_size + 1);
 
-    if (r)
-        return r;
-    length = strlen(path);
-    if (!(place = mem_alloc(length + 3)))
-        return tls_config_no_memory(config);
-    memcpy(place, "./", 2);
-    memcpy(place + 2, path, length + 1);
-    load->uri = *path == '/' ? place + 2 : place;
-    r = load->keys ? read_unlocked(config, path, read_store, load) : read_plainly(config, path, read_store, load);
-    mem_free(place);
-    return r;
-}
-
-int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) **certificates)
-{
-    struct store_load load = {NULL, 0, NULL, NULL};
-    int r = read_file(config, path, &load);
-
-    EVP_PKEY_free(load.key);
-    load.key = NULL;
-    if (!r && !sk_X509_num(load.certificates)) {
-        release_store(&load);
-        r = tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no certificate", path);
-    }
-    *certificates = load.certificates;
-    return r;
+    if (!both)
+        return NULL;
+    memcpy(both, first, first_size);
+    memcpy(both + first_size, second, second_size + 1);
+    return both;
 }
 
 int load_key_file(sessile_tls_config *config, const char *path, EVP_PKEY **key)
 {
-    struct store_load load = {NULL, 1, NULL, NULL};
-    int r = read_file(config, path, &load);
+    struct store_load load = {NULL, NULL, NULL};
+    int r = check_place(config, "path", path);
+    char *place;
 
+    *key = NULL;
+    if (r)
+        return r;
+    if (!(place = join("./", path)))
+        return tls_config_no_memory(config);
+    /* A path with a colon in it would pass for a URI. */
+    load.uri = *path == '/' ? path : place;
+    r = read_unlocked(config, path, read_store, &load);
+    mem_free(place);
     sk_X509_pop_free(load.certificates, X509_free);
     *key = load.key;
     return !r && !load.key ? tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no private key", path) : r;
@@ -523,7 +489,7 @@ int load_key_file(sessile_tls_config *config, const char *path, EVP_PKEY **key)
 
 int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_OF(X509) **certificates)
 {
-    struct store_load load = {uri, 1, NULL, NULL};
+    struct store_load load = {uri, NULL, NULL};
     int r = check_place(config, "URI", uri);
 
     if (!r)
@@ -537,14 +503,75 @@ int load_uri(sessile_tls_config *config, const char *uri, EVP_PKEY **key, STACK_
     return r;
 }
 
+/* What a store opens as "path/." is a directory. Its entries are none of our business. */
 int load_directory(sessile_tls_config *config, const char *path)
 {
-    struct store_load load = {NULL, 0, NULL, NULL};
-    int r = read_file(config, path, &load);
-    int file = load.key || (load.certificates && sk_X509_num(load.certificates));
+    OSSL_STORE_CTX *store;
+    char *place;
+    int r = check_place(config, "path", path);
 
-    release_store(&load);
-    if (!r && file)
-        return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s is a file and no directory", path);
+    if (r)
+        return r;
+    if (!(place = join(path, "/.")))
+        return tls_config_no_memory(config);
+    if (!(store = OSSL_STORE_open(place, NULL, NULL, NULL, NULL)))
+        r = tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s cannot be read", path);
+    OSSL_STORE_close(store);
+    ERR_clear_error();
+    mem_free(place);
+    return r;
+}
+
+/* ---- certificate files ---- */
+
+/* A store passes over a certificate that is cut short; libssl's loader does not. It takes PEM, and else DER. */
+static int read_certificate_file(SSL_CTX *spare, const char *path)
+{
+    struct unlock unlock = {NULL, 0, 0};
+    int ok;
+
+    SSL_CTX_set_security_level(spare, 0);
+    SSL_CTX_set_default_passwd_cb(spare, give_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(spare, &unlock);
+    ok = SSL_CTX_use_certificate_chain_file(spare, path) == 1;
+    if (!ok && at_pem_end()) {
+        ERR_clear_error();
+        ok = SSL_CTX_use_certificate_file(spare, path, SSL_FILETYPE_ASN1) == 1;
+    }
+    return ok;
+}
+
+/* The certificates that spare has, own first. NULL: no memory. */
+static STACK_OF(X509) *take_certificates(SSL_CTX *spare)
+{
+    X509 *own = SSL_CTX_get0_certificate(spare);
+    STACK_OF(X509) *chain = NULL, *certificates;
+
+    SSL_CTX_get0_chain_certs(spare, &chain);
+    certificates = chain ? X509_chain_up_ref(chain) : sk_X509_new_null();
+    if (certificates && sk_X509_unshift(certificates, own) > 0) {
+        X509_up_ref(own);
+        return certificates;
+    }
+    sk_X509_pop_free(certificates, X509_free);
+    return NULL;
+}
+
+int load_certificates_file(sessile_tls_config *config, const char *path, STACK_OF(X509) **certificates)
+{
+    int r = check_place(config, "path", path);
+    SSL_CTX *spare;
+
+    *certificates = NULL;
+    if (r)
+        return r;
+    if (!(spare = SSL_CTX_new(TLS_method())))
+        return tls_config_no_memory(config);
+    if (!read_certificate_file(spare, path))
+        r = tls_config_fail(config, SESSILE_ERR_ARGUMENT, "%s has no certificate that can be read", path);
+    else if (!(*certificates = take_certificates(spare)))
+        r = tls_config_no_memory(config);
+    SSL_CTX_free(spare);
+    ERR_clear_error();
     return r;
 }

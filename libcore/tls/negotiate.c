@@ -103,6 +103,7 @@ static int set_list(sessile_tls_config *config, const char *what, apply_list app
         return tls_config_fail(config, SESSILE_ERR_CRYPTO, "libssl does not take these %s", what);
     }
     tls_config_digest(config, what, list, strlen(list));
+    ERR_clear_error();
     return 0;
 }
 
@@ -200,6 +201,7 @@ static int set_protocols(sessile_tls_config *config, const char *list, uint8_t *
     config->alpn = wire;
     config->alpn_size = size;
     tls_config_digest(config, "alpn", wire, size);
+    ERR_clear_error();
     return 0;
 }
 
@@ -316,6 +318,7 @@ int sessile_tls_config_set_ocsp_response(sessile_tls_config *config, const void 
     if (!(copy = mem_copy(data, size)))
         return tls_config_no_memory(config);
     mem_free(config->ocsp_response);
+    ERR_clear_error();
     config->ocsp_response = copy;
     config->ocsp_response_size = size;
     return 0;

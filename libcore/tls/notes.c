@@ -44,11 +44,17 @@ void tls_notes_free(struct tls *t)
         tls_note_free_first(t);
 }
 
+/* What the peer said of a session to resume is told when the peer is believed. */
+static int tls_tellable(const struct tls *t)
+{
+    return t->notes && (t->notes->kind != SESSILE_NOTICE_TLS_TICKET || t->phase == TLS_OPEN);
+}
+
 int tls_tell(struct tls *t)
 {
     if (session_traced(t->session))
         session_trace_flush(t->session);
-    while (t->notes) {
+    while (tls_tellable(t)) {
         struct tls_note *note = t->notes;
 
         if (session_over(t->session))

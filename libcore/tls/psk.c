@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "session/memory.h"
@@ -73,6 +74,7 @@ int sessile_tls_config_add_psk(sessile_tls_config *config, const char *identity,
     if (!(r = add_psk(config, identity, data, size))) {
         tls_config_digest(config, "psk identity", identity, strlen(identity));
         tls_config_digest(config, "psk", digest, sizeof digest);
+        ERR_clear_error();
     }
     OPENSSL_cleanse(digest, sizeof digest);
     return r;

@@ -113,9 +113,12 @@ int tls_ticket_key_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EV
                             int sealing)
 {
     const struct tls *t = tls_of(ssl);
+    int result;
 
     /* TLS 1.2 sends its ticket within the handshake: none before the application's yes. */
     if (t->config->ticket_count == 0 || (sealing && t->confirm))
         return 0;
-    return tls_tickets_key(t->config->tickets, name, iv, cipher, mac, sealing);
+    result = tls_tickets_key(t->config->tickets, name, iv, cipher, mac, sealing);
+    /* RFC 8446, section C.4: a ticket is used once, so that another takes its place. */
+    return result == 1 && !sealing && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : result;
 }

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <openssl/err.h>
+
 #include "session/memory.h"
 #include "tls/config.h"
 #include "tls/load.h"
@@ -39,6 +41,7 @@ static int add_anchors(sessile_tls_config *config, STACK_OF(X509) *certificates)
             sk_X509_push(config->anchors, sk_X509_shift(certificates));
         config->trust_given = 1;
         tls_config_digest(config, "trust", w.data, w.size);
+        ERR_clear_error();
     }
     writer_free(&w);
     sk_X509_pop_free(certificates, X509_free);
@@ -137,6 +140,7 @@ static int add_crls(sessile_tls_config *config, STACK_OF(X509_CRL) *crls, unsign
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(config->ctx), flags);
         tls_config_digest(config, "crl", w.data, w.size);
         tls_config_digest_number(config, "crl flags", flags);
+        ERR_clear_error();
     }
     writer_free(&w);
     sk_X509_CRL_pop_free(crls, X509_CRL_free);

@@ -61,6 +61,8 @@ int tls_verify_callback(X509_STORE_CTX *store, void *unused)
     (void)unused;
     if (t->peer_outcome != QUESTION_OPEN)
         return verify_with_answer(t, store);
+    if (session_time(t->session) >= 0)
+        X509_STORE_CTX_set_time(store, 0, (time_t)session_time(t->session));
     ok = X509_verify_cert(store);
     if (ok < 0 && X509_STORE_CTX_get_error(store) == X509_V_OK)
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
@@ -106,6 +108,8 @@ int tls_status_callback(SSL *ssl, void *unused)
     (void)unused;
     if (t->role == SESSILE_SERVER)
         return status_show(t, ssl);
+    if (SSL_session_reused(ssl)) /* no certificate is shown, and so nothing about it: it was checked when it was */
+        return 1;
     size = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
     if (!der || size <= 0) {
         if (t->config->ocsp != SESSILE_TLS_OCSP_REQUIRE)
@@ -164,15 +168,20 @@ int tls_peer_ask(struct tls *t)
     return session_over(t->session) ? SESSILE_ERR_CLOSED : SESSILE_OK;
 }
 
+/* The handshake is complete, and libssl knows no way to send an alert of ours: the wire closes without one. */
+static int peer_refused(struct tls *t)
+{
+    t->dead = 1;
+    return session_fail(t->session, SESSILE_ERR_REFUSED, "handshake: the application refused the peer's certificate (%s)",
+                        X509_verify_cert_error_string(t->verify_code));
+}
+
 int tls_peer_answered(struct tls *t, sessile_question *question)
 {
     t->peer_outcome = question_outcome(question);
     t->alert = question_reason(question);
-    if (t->phase == TLS_CONFIRMING && t->peer_outcome != QUESTION_ACCEPTED) {
-        t->dead = 1; /* libssl knows no way to send an alert of ours: the wire closes without one */
-        session_fail(t->session, SESSILE_ERR_REFUSED, "handshake: the application refused the peer's certificate (%s)",
-                     X509_verify_cert_error_string(t->verify_code));
-    }
+    if (t->phase == TLS_CONFIRMING && t->peer_outcome != QUESTION_ACCEPTED)
+        peer_refused(t);
     return t->peer_outcome;
 }
 
@@ -199,6 +208,8 @@ static int check_without_certificate(struct tls *t)
 
 int tls_peer_check(struct tls *t)
 {
+    if (t->peer_outcome == QUESTION_REFUSED) /* libssl goes on all the same where verification is off */
+        return peer_refused(t);
     if (!tls_peer_count(t))
         return check_without_certificate(t);
     if (SSL_session_reused(t->ssl)) {
