@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# One file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. Checks every copy by SHA-256
+# and tells what went through each session.
+#
+# Usage: demo.sh [BINDIR]    BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
+set -euo pipefail
+export LC_NUMERIC=C
+
+here=$(cd "$(dirname "$0")" && pwd)
+bin=${1:-${SESSILE_BUILD:-$here/../build/release}/examples/c}
+[ -x "$bin/tls_server" ] || { echo "demo: $bin has no example programs: run \"./run build\" first" >&2; exit 1; }
+bin=$(cd "$bin" && pwd)
+for tool in openssl curl sha256sum tar; do
+    command -v $tool >/dev/null || { echo "demo: $tool is not installed" >&2; exit 1; }
+done
+
+work=$(mktemp -d)
+servers=()
+cleanup()
+{
+    local pid
+    for pid in "${servers[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+cd "$work"
+
+# ---- How it looks ----
+
+bold="" dim="" good="" bad="" off=""
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\e[1m' dim=$'\e[2m' good=$'\e[32m' bad=$'\e[31m' off=$'\e[0m'
+fi
+yes="ok" no="FAILED"
+case $(locale charmap 2>/dev/null) in UTF-8) yes="✓" no="✗" ;; esac
+
+failures=0
+section() { printf '\n%s%s%s\n' "$bold" "$1" "$off"; }
+line() { printf '  %-12s %s\n' "$1" "$2"; }
+note() { printf '  %s%s%s\n' "$dim" "$1" "$off"; }
+grouped() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
+rate() { awk -v b="$1" -v s="$2" 'BEGIN { printf "%.1f MB in %.3f s, %.0f MB/s", b / 1e6, s, (s > 0 ? b / 1e6 / s : 0) }'; }
+
+check()
+{
+    if [ "$1" = "$2" ]; then
+        printf '  %s%s%s %s\n' "$good" "$yes" "$off" "$3"
+    else
+        printf '  %s%s %s%s (%s, and not %s)\n' "$bad" "$no" "$3" "$off" "$1" "$2"
+        failures=$((failures + 1))
+    fi
+}
+
+# A program that fails shows what it said.
+attempt()
+{
+    local what=$1 status=0
+    shift
+    "$@" 2>attempt.err || status=$?
+    if [ $status != 0 ]; then
+        sed 's/^/  /' attempt.err
+        printf '  %s%s %s ended with status %s%s\n' "$bad" "$no" "$what" "$status" "$off"
+        failures=$((failures + 1))
+    fi
+    return 0
+}
+
+# ---- Facts: one line of JSON with known names ----
+
+fact() { sed -nE "s/^\{.*\"$1\": \"?([^\",}]*).*/\1/p" "$2" | tail -n 1; }
+number() { local value; value=$(fact "$1" "$2"); echo "${value:-0}"; }
+
+facts()
+{
+    local alpn
+    alpn=$(fact alpn "$1")
+    line "agreed on" "$(fact version "$1"), $(fact cipher "$1"), $(fact group "$1")${alpn:+, $alpn}"
+    line "peer" "$(fact peer "$1"): $(fact verify "$1")"
+    line "handed in" "$(printf '%12s bytes' "$(grouped "$(number offered "$1")")")"
+    line "taken" "$(printf '%12s bytes in %s records' "$(grouped "$(number taken "$1")")" "$(grouped "$(number units "$1")")")"
+    line "sent" "$(printf '%12s bytes in %s sends' "$(grouped "$(number sent "$1")")" "$(number sends "$1")")"
+}
+
+sum_of() { sha256sum "$1" 2>/dev/null | cut -c 1-64; }
+size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+# ---- What it is about ----
+
+make_certificate()
+{
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 \
+        -subj "/CN=Sessile demo CA" -addext keyUsage=critical,keyCertSign
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj "/CN=localhost"
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' >server.ext
+    openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
+}
+
+# About 8 MB of what this machine has: licences, and the program itself as often as it takes.
+make_file()
+{
+    mkdir served
+    tar -chf served/parcel -C / usr/share/common-licenses 2>/dev/null || tar -cf served/parcel -C "$here" .
+    while [ "$(size_of served/parcel)" -lt 8000000 ]; do
+        cat "$bin/tls_server" >>served/parcel
+    done
+    sum=$(sum_of served/parcel)
+    size=$(size_of served/parcel)
+}
+
+# Start a server and wait for its first line. Sets port.
+serve()
+{
+    local name=$1 first=""
+    shift
+    mkfifo "$name.fifo"
+    "$bin/tls_server" --listen 127.0.0.1:0 --cert server.pem --key server.key --alpn http/1.1 "$@" >"$name.fifo" &
+    servers+=($!)
+    exec {output}<"$name.fifo"
+    read -r -t 10 first <&"$output" || true
+    port=${first##*:}
+    case $port in "" | *[!0-9]*) echo "demo: the server did not start" >&2; exit 1 ;; esac
+}
+
+printf '%sSessile: secure sessions that never touch the wire%s\n' "$bold" "$off"
+
+section "Made for the occasion"
+make_certificate >openssl.log 2>&1 || { cat openssl.log; echo "demo: openssl failed" >&2; exit 1; }
+make_file
+line "certificate" "$(openssl x509 -in server.pem -noout -subject -issuer -nameopt RFC2253 | sed 's/^[a-z]*=//' | paste -sd' ' | sed 's/ / by /')"
+line "file" "licences and the program itself, $(grouped "$size") bytes"
+line "SHA-256" "$sum"
+
+section "TCP: a server of ours, a client of ours"
+serve files --files served
+note "tls_server on epoll at 127.0.0.1:$port"
+attempt tls_client "$bin/tls_client" "localhost:$port" --connect-to "127.0.0.1:$port" --ca ca.pem --alpn http/1.1 \
+    --get parcel -o tcp.copy --stats-json
+facts attempt.err
+line "moved" "$(rate "$(size_of tcp.copy)" "$(number seconds attempt.err)")"
+check "$(sum_of tcp.copy)" "$sum" "the same file"
+
+section "The same, handed in one byte at a time"
+attempt tls_client "$bin/tls_client" "localhost:$port" --connect-to "127.0.0.1:$port" --ca ca.pem --buffer 1 \
+    --get parcel -o byte.copy --stats-json
+line "taken" "$(printf '%12s bytes in %s records' "$(grouped "$(number taken attempt.err)")" "$(grouped "$(number units attempt.err)")")"
+line "moved" "$(rate "$(size_of byte.copy)" "$(number seconds attempt.err)")"
+check "$(sum_of byte.copy)" "$sum" "the same file"
+
+section "TCP: openssl s_client"
+note "openssl $(openssl version | cut -d' ' -f2)"
+begin=$EPOCHREALTIME
+attempt "openssl s_client" openssl s_client -connect "127.0.0.1:$port" -servername localhost -verify_hostname localhost \
+    -CAfile ca.pem -verify_return_error -quiet >s_client.copy <<<parcel
+line "moved" "$(rate "$(size_of s_client.copy)" "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')")"
+check "$(sum_of s_client.copy)" "$sum" "the same file"
+
+section "TCP: curl, by https"
+serve http --http served
+note "$(curl --version | cut -d' ' -f1-2 | head -n 1), HTTP/1.1 at 127.0.0.1:$port"
+attempt curl curl --silent --show-error --fail --cacert ca.pem --resolve "localhost:$port:127.0.0.1" \
+    -o curl.copy -w '%{stderr}{"seconds": %{time_total}}\n' "https://localhost:$port/parcel"
+line "moved" "$(rate "$(size_of curl.copy)" "$(number seconds attempt.err)")"
+check "$(sum_of curl.copy)" "$sum" "the same file"
+
+section "A pipe: the wire is a child process's stdin and stdout"
+attempt tls_pipe "$bin/tls_pipe" --client --name localhost --ca ca.pem --get parcel -o pipe.copy --stats-json \
+    --exec "exec '$bin/tls_pipe' --server --cert server.pem --key server.key --files served"
+facts attempt.err
+line "moved" "$(rate "$(size_of pipe.copy)" "$(number seconds attempt.err)")"
+check "$(sum_of pipe.copy)" "$sum" "the same file"
+
+section "Memory: both ends in one process, no descriptor at all"
+attempt tls_memory "$bin/tls_memory" --cert server.pem --key server.key --ca ca.pem --name localhost --megabytes 256 \
+    --stats-json >memory.out
+line "handshake" "$(sed -n 's/^handshake *//p' memory.out)"
+line "agreed on" "$(fact version attempt.err), $(fact cipher attempt.err), $(fact group attempt.err)"
+line "sent" "$(printf '%12s bytes in %s sends' "$(grouped "$(number sent attempt.err)")" "$(grouped "$(number sends attempt.err)")")"
+line "moved" "$(rate "$(number bytes attempt.err)" "$(number seconds attempt.err)"), sealed and opened"
+check "$(number bytes attempt.err)" $((256 * 1024 * 1024)) "every byte"
+
+section "The proposal's page: a comms layer typed from its five names"
+attempt proposal_comm "$bin/proposal_comm" >proposal.out
+sed 's/^/  /' proposal.out
+check "$(grep -c heard proposal.out || true)" 2 "a line each way"
+
+echo
+if [ $failures = 0 ]; then
+    printf '%s%s Everything matched%s, in %d s.\n' "$good" "$yes" "$off" "$SECONDS"
+else
+    printf '%s%s %d checks failed%s\n' "$bad" "$no" "$failures" "$off"
+    exit 1
+fi
