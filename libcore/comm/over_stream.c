@@ -179,7 +179,8 @@ static int tunnel_send(struct tunnel *tunnel, const uint8_t *data, size_t size)
 
 static void tunnel_credit(struct tunnel *tunnel)
 {
-    if (tunnel->gone || tunnel->taking || (tunnel->inner != NULL && !tunnel->done && sessile_inbox_room(tunnel->inbox) == 0)) {
+    if (tunnel->gone || tunnel->taking ||
+        (tunnel->inner != NULL && !tunnel->done && sessile_inbox_room(tunnel->inbox) == 0)) {
         return;
     }
     size_t unread = tunnel->unread;

@@ -229,12 +229,18 @@ static int binding_exporter(const struct tls *t, unsigned char *data)
     return EXPORTER_SIZE;
 }
 
+/* What a server with several certificates showed before a resumption is not in the ticket. */
+static X509 *server_certificate(const struct tls *t)
+{
+    if (t->role == SESSILE_CLIENT)
+        return tls_peer_count(t) ? tls_peer(t, 0) : NULL;
+    return SSL_session_reused(t->ssl) && t->config->identity_count > 1 ? NULL : SSL_get_certificate(t->ssl);
+}
+
 /* RFC 5929, section 4.1: the hash of the certificate's signature, but SHA-256 for MD5 and SHA-1. */
 static int binding_end_point(const struct tls *t, unsigned char *data)
 {
-    X509 *certificate = t->role == SESSILE_SERVER ? SSL_get_certificate(t->ssl)
-                        : tls_peer_count(t)       ? tls_peer(t, 0)
-                                                  : NULL;
+    X509 *certificate = server_certificate(t);
     const EVP_MD *digest;
     unsigned int size = 0;
     int nid = NID_undef;

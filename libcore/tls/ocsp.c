@@ -54,7 +54,7 @@ static X509 *issuer_from_store(X509_STORE *store, X509 *leaf)
 }
 
 /* A reference to the issuer of the first of chain, or NULL. */
-static X509 *find_issuer(STACK_OF(X509) * chain, X509_STORE *store)
+static X509 *find_issuer(STACK_OF(X509) *chain, X509_STORE *store)
 {
     X509 *leaf = sk_X509_value(chain, 0), *issuer;
 
@@ -141,7 +141,7 @@ static int check_single(OCSP_SINGLERESP *single, int64_t now, const char **why)
     return check_times(this_update, next_update, now, why);
 }
 
-static int check_basic(OCSP_BASICRESP *basic, STACK_OF(X509) * chain, X509_STORE *store, int64_t now, const char **why)
+static int check_basic(OCSP_BASICRESP *basic, STACK_OF(X509) *chain, X509_STORE *store, int64_t now, const char **why)
 {
     X509 *issuer = find_issuer(chain, store);
     OCSP_SINGLERESP *single;
@@ -161,7 +161,7 @@ static int check_basic(OCSP_BASICRESP *basic, STACK_OF(X509) * chain, X509_STORE
     return r;
 }
 
-static int check_response(OCSP_RESPONSE *response, STACK_OF(X509) * chain, X509_STORE *store, int64_t now,
+static int check_response(OCSP_RESPONSE *response, STACK_OF(X509) *chain, X509_STORE *store, int64_t now,
                           const char **why)
 {
     OCSP_BASICRESP *basic;
@@ -187,7 +187,7 @@ static int drained_of_memory(void)
     return found;
 }
 
-int tls_ocsp_check(const unsigned char *der, size_t size, STACK_OF(X509) * chain, X509_STORE *store, int64_t now,
+int tls_ocsp_check(const unsigned char *der, size_t size, STACK_OF(X509) *chain, X509_STORE *store, int64_t now,
                    const char **why)
 {
     const unsigned char *at = der;

@@ -92,8 +92,10 @@ int sessile_tls_config_trust_dir(sessile_tls_config *config, const char *path)
 
     if (r)
         return r;
+    if (!path)
+        return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the path is NULL");
     /* libcrypto would take it for a list of directories. */
-    if (path && strchr(path, ':'))
+    if (strchr(path, ':'))
         return tls_config_fail(config, SESSILE_ERR_ARGUMENT, "the path has a colon");
     r = load_directory(config, path);
     return r ? r : add_directory(config, path);
