@@ -271,6 +271,19 @@ static void on_stream_closed(sessile_stream *stream, int error, void *app)
     tunnel_drop(tunnel);
 }
 
+/* The outer session is freed, and nothing told so: what still waits to be sent has nowhere to go. */
+static void on_stream_release(void *app)
+{
+    struct tunnel *tunnel = app;
+    if (tunnel == NULL || tunnel->gone) {
+        return;
+    }
+    tunnel->gone = 1;
+    queue_clear(tunnel);
+    tunnel_close(tunnel);
+    tunnel_drop(tunnel);
+}
+
 /* ---- the inner session's comms callbacks ---- */
 
 static int on_send(void *handle, void *buffer, size_t size)
@@ -335,6 +348,7 @@ static int tunnel_join(struct tunnel *tunnel, sessile_stream *stream)
         r = sessile_stream_set_callbacks(stream, tunnel->callbacks, tunnel);
     }
     if (r == 0) {
+        sessile_stream_set_release(stream, on_stream_release);
         tunnel->gone = 0;
         tunnel->refs++;
     }

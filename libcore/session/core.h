@@ -51,6 +51,7 @@ struct sessile_stream {
     sessile_stream *next;
     sessile_callbacks *callbacks; /* its own, or NULL for the session's */
     void *app;
+    void (*release)(void *app);
     size_t unread;
     unsigned manual : 1;
     unsigned writing : 1; /* a write is between two of its pieces: another would come in between */
@@ -137,6 +138,7 @@ struct sessile_session {
     unsigned blocking;
     unsigned open_questions;
 
+    unsigned streams_due : 1; /* some stream may wait for writable, or to be ended */
     unsigned started : 1;
     unsigned over : 1;
     unsigned told : 1; /* the callbacks that end a session have run */
@@ -158,11 +160,20 @@ struct sessile_session {
 void session_unref(sessile_session *session);
 int session_takes(const sessile_session *session);
 int session_waits_for_units(const sessile_session *session);
-void session_count(sessile_session *session, int counter, size_t amount);
+static inline void session_count(sessile_session *session, int counter, size_t amount)
+{
+    if (session->counters)
+        session->counters[counter] += amount;
+}
 /* Calls the application back for an int callback's result. */
 int session_result(sessile_session *session, int result, const char *callback);
 /* One step of what is due at rest. 1 where something was done. */
 int session_settle_step(sessile_session *session);
+
+static inline size_t outbox_left(const sessile_session *session)
+{
+    return session->outbox.size < OUTBOX_LIMIT ? OUTBOX_LIMIT - session->outbox.size : 0;
+}
 
 /* callbacks.c */
 void callbacks_use(sessile_callbacks *callbacks);
@@ -170,8 +181,8 @@ void callbacks_use(sessile_callbacks *callbacks);
 /* stream.c */
 void stream_detach_all(sessile_session *session);
 void stream_close_all(sessile_session *session);
-int stream_call_writable(sessile_session *session);
-int stream_end_due(sessile_session *session);
+/* Tell one stream that it is writable, or end one: 1, or 0 where there is none. */
+int stream_settle_step(sessile_session *session);
 
 /* question.c */
 void question_withdraw_all(sessile_session *session, int tell);

@@ -13,7 +13,7 @@
 
 /* A flight this small needs no memory: it is built on the outermost frame's stack. Two rooms, because one may be on its
  * way out while the next is being written. */
-#define GUARD_ROOM 640
+#define GUARD_ROOM 1152
 
 struct guard {
     sessile_session *session;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include <sessile/session.h>
 
 static struct {
@@ -57,10 +55,14 @@ void mem_free(void *memory)
         hook.release(memory);
 }
 
+/* libcrypto's own wipes eight bytes at a time, which shows with a record's worth of data. A call through a pointer that
+ * must be read cannot be left out. */
 void mem_wipe(void *memory, size_t size)
 {
-    if (memory)
-        OPENSSL_cleanse(memory, size);
+    static void *(*const volatile fill)(void *, int, size_t) = memset;
+
+    if (memory && size)
+        fill(memory, 0, size);
 }
 
 void mem_wipe_free(void *memory, size_t size)

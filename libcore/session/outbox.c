@@ -26,7 +26,7 @@ static int outbox_grow(struct outbox *box, size_t capacity)
 
 size_t outbox_room(const sessile_session *s)
 {
-    return s->outbox.size < OUTBOX_LIMIT ? OUTBOX_LIMIT - s->outbox.size : 0;
+    return outbox_left(s);
 }
 
 uint8_t *outbox_extend(sessile_session *s, size_t size)

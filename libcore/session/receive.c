@@ -22,7 +22,7 @@ int session_takes(const sessile_session *s)
 /* Replies to a unit go beyond the outbox's bound, but no further unit is taken then. */
 static int receive_may_go_on(const sessile_session *s)
 {
-    return outbox_room(s) && session_takes(s);
+    return outbox_left(s) && session_takes(s);
 }
 
 /* Take whole units. *stalled: something stopped it before the end or an incomplete unit did. */
@@ -115,6 +115,8 @@ int sessile_session_receive(sessile_session *s, const void *data, size_t size)
         return -1;
     if (s->freed || (s->over && s->error) || (!data && size))
         return guard_leave(&g, -1);
+    if (!data)
+        data = ""; /* nothing, from nowhere */
     size -= beyond;
     session_count(s, SESSILE_COUNT_OFFERED, size);
     if (s->over)

@@ -126,12 +126,6 @@ int session_call_notice(sessile_session *s, int kind, const void *data, size_t s
     return session_result(s, call ? call(s, kind, data, size, s->app) : 0, "notice");
 }
 
-void session_count(sessile_session *s, int counter, size_t amount)
-{
-    if (s->counters)
-        s->counters[counter] += amount;
-}
-
 /* ---- at rest ---- */
 
 static void session_tell_end(sessile_session *s)
@@ -188,7 +182,7 @@ int session_settle_step(sessile_session *s)
         session_judge(s);
         return 1;
     }
-    return stream_call_writable(s) || stream_end_due(s);
+    return s->streams_due && stream_settle_step(s);
 }
 
 /* ---- the wire side ---- */

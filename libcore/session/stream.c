@@ -89,13 +89,24 @@ int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *call
     return guard_leave(&g, SESSILE_OK);
 }
 
+int sessile_stream_set_release(sessile_stream *stream, void (*release)(void *app))
+{
+    struct guard g;
+    int result = stream_enter(&g, stream);
+
+    if (result < 0)
+        return result;
+    stream->release = release;
+    return guard_leave(&g, SESSILE_OK);
+}
+
 /* ---- out ---- */
 
 static int stream_may_write(const sessile_stream *stream)
 {
     const sessile_session *s = stream->session;
 
-    return !s->over && !s->held && !stream->writing && outbox_room(s) && s->engine->writable(stream);
+    return !s->over && !s->held && !stream->writing && outbox_left(s) && s->engine->writable(stream);
 }
 
 /* Write as much as bounds let, sending in between where this is the outermost call. */
@@ -140,13 +151,13 @@ int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
     done = stream_write_pieces(&g, stream, data, size);
     session_count(stream->session, SESSILE_COUNT_DATA_OUT, done);
     if (done < size)
-        stream->wants_write = 1;
+        stream->wants_write = stream->session->streams_due = 1;
     result = stream->session->error && !done ? SESSILE_ERR_FAILED : (int)done;
     sessile_stream_free(stream);
     return guard_leave(&g, result);
 }
 
-int stream_call_writable(sessile_session *s)
+static int stream_call_writable(sessile_session *s)
 {
     sessile_on_stream call;
     sessile_stream *stream;
@@ -164,7 +175,7 @@ int stream_call_writable(sessile_session *s)
 }
 
 /* Nobody listened when the peer ended: this side ends too, but not before what was to be written is. */
-int stream_end_due(sessile_session *s)
+static int stream_end_due(sessile_session *s)
 {
     for (sessile_stream *stream = s->streams; stream; stream = stream->next)
         if (stream->ends && !stream->wants_write) {
@@ -172,6 +183,17 @@ int stream_end_due(sessile_session *s)
             sessile_stream_end(stream);
             return 1;
         }
+    return 0;
+}
+
+int stream_settle_step(sessile_session *s)
+{
+    if (stream_call_writable(s) || stream_end_due(s))
+        return 1;
+    s->streams_due = 0;
+    for (sessile_stream *stream = s->streams; stream; stream = stream->next)
+        if (stream->wants_write || stream->ends)
+            s->streams_due = 1;
     return 0;
 }
 
@@ -230,7 +252,7 @@ int stream_deliver_end(sessile_stream *stream)
     if (callbacks && callbacks->end)
         result = session_result(s, callbacks->end(stream, stream->callbacks ? stream->app : s->app), "end");
     else if (!stream->ended)
-        stream->ends = 1;
+        stream->ends = s->streams_due = 1;
     return s->over ? SESSILE_ERR_CLOSED : result;
 }
 
@@ -290,8 +312,11 @@ void stream_detach_all(sessile_session *s)
 {
     sessile_stream *stream;
 
-    while ((stream = stream_unlink_first(s)))
+    while ((stream = stream_unlink_first(s))) {
+        if (stream->release)
+            stream->release(stream->app);
         sessile_stream_free(stream);
+    }
 }
 
 void stream_close_all(sessile_session *s)

@@ -64,6 +64,7 @@ struct sessile_tls_config {
     int ask_peer;    /* SESSILE_TLS_ASK_* */
     int ask_hello;
     int require_host;
+    int keylog;
     int ocsp; /* SESSILE_TLS_OCSP_* */
     int ticket_count;
     size_t max_send_fragment;
@@ -108,6 +109,9 @@ struct sessile_tls_config {
 
 /* handshake.c: install libssl's callbacks on a new SSL_CTX. */
 void tls_engine_install(SSL_CTX *ctx, int role);
+/* The same for a config whose sessions may give key log lines. libssl writes them for whoever listens, at a twentieth
+ * of the cost of a handshake: for others nobody does. */
+void tls_engine_install_keylog(SSL_CTX *ctx);
 
 /* config.c: one more reference. */
 sessile_tls_config *tls_config_keep(sessile_tls_config *config);

@@ -11,7 +11,7 @@
 #include "tls/tls.h"
 
 /* A record this small is decrypted on the stack. */
-#define SMALL_DATA 1024
+#define SMALL_DATA 1280
 /* More than any record adds to its plaintext. */
 #define RECORD_OVERHEAD 128
 
@@ -34,6 +34,12 @@ static uint8_t *tls_scratch(struct tls *t)
 static int tls_starved(const struct tls *t)
 {
     return SSL_want_read(t->ssl) && BIO_should_read(SSL_get_rbio(t->ssl));
+}
+
+/* A message that follows the handshake has arrived in part. libssl writes nothing before it has the rest. */
+static int tls_within_message(const struct tls *t)
+{
+    return SSL_in_init(t->ssl);
 }
 
 static void tls_got_close(struct tls *t)
@@ -61,11 +67,14 @@ static void tls_read(struct tls *t, size_t record)
     t->window_left = 0;
     if (data == t->scratch && size > t->scratch_used)
         t->scratch_used = size;
+    t->buffered |= !got;
     if (!got && !tls_starved(t) && (SSL_in_init(t->ssl) || !(SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)))
         tls_fail(t, "receiving");
     if ((t->notes || session_traced(t->session)) && tls_tell(t) < 0)
         return;
     if (session_over(t->session))
+        return;
+    if (t->owes_close && !tls_within_message(t) && tls_send_close(t) < 0)
         return;
     if (got)
         stream_deliver(t->stream, data, size);
@@ -123,7 +132,8 @@ static int tls_writable(const sessile_stream *stream)
 {
     const struct tls *t = tls_of_stream(stream);
 
-    return t->phase == TLS_OPEN && !t->dead && !t->sent_close && outbox_room(t->session) > RECORD_OVERHEAD;
+    return t->phase == TLS_OPEN && !t->dead && !t->sent_close && !t->owes_close && !tls_within_message(t) &&
+           outbox_room(t->session) > RECORD_OVERHEAD;
 }
 
 static int tls_write(sessile_stream *stream, const uint8_t *data, size_t size)
@@ -152,10 +162,16 @@ static int tls_write(sessile_stream *stream, const uint8_t *data, size_t size)
 
 int tls_send_close(struct tls *t)
 {
+    int sent;
+
     if (t->sent_close || t->dead)
         return SESSILE_OK;
+    t->owes_close = tls_within_message(t) ? 1 : 0;
+    if (t->owes_close)
+        return SESSILE_OK;
+    sent = SSL_shutdown(t->ssl);
     t->sent_close = 1;
-    if (SSL_shutdown(t->ssl) < 0)
+    if (sent < 0)
         return tls_fail(t, "ending");
     if (session_traced(t->session))
         session_trace_flush(t->session);
@@ -230,6 +246,17 @@ static int tls_stream_verdict(const sessile_stream *stream, int error)
                                                                                                                 : error;
 }
 
+/* SSL_free_buffers() of the versions before these frees what is still read from (CVE-2024-4741). */
+static int free_buffers_is_safe(void)
+{
+    static const unsigned int fixed[] = {14, 6, 2, 1}; /* 3.0.14, 3.1.6, 3.2.2, 3.3.1 */
+    unsigned int minor = OPENSSL_version_minor();
+
+    if (OPENSSL_version_major() > 3 || minor > 3)
+        return 1;
+    return OPENSSL_version_patch() >= fixed[minor];
+}
+
 static void tls_rest(sessile_session *session)
 {
     struct tls *t = session_state(session);
@@ -240,8 +267,11 @@ static void tls_rest(sessile_session *session)
         t->scratch = NULL;
         t->scratch_used = 0;
     }
-    if (t->phase == TLS_OPEN && !t->dead && !(SSL_get_mode(t->ssl) & SSL_MODE_RELEASE_BUFFERS))
-        SSL_free_buffers(t->ssl);
+    if (t->buffered && t->phase == TLS_OPEN && !t->dead) {
+        t->buffered = 0;
+        if (free_buffers_is_safe())
+            SSL_free_buffers(t->ssl);
+    }
 }
 
 static void tls_destroy(sessile_session *session)
@@ -364,7 +394,7 @@ static int tls_begin(sessile_session *session, int role, sessile_tls_config *con
     if (result < 0 || (result = guard_enter_live(&g, session)) < 0)
         return result;
     t = tls_prepare(session, &result);
-    if (t && (t->phase != TLS_PREPARED || session_over(session)))
+    if (t && (t->phase != TLS_PREPARED || session_over(session) || (t->keylog && !config->keylog)))
         result = SESSILE_ERR_MISUSE;
     if (result == SESSILE_OK)
         result = tls_equip(t, role, config, host);

@@ -67,23 +67,12 @@ static unsigned int tls_psk_server_callback(SSL *ssl, const char *identity, unsi
     return (unsigned int)psk->key_size;
 }
 
-/* SSL_free_buffers() of the versions before these frees what is still read from (CVE-2024-4741). */
-static int free_buffers_is_safe(void)
-{
-    static const unsigned int fixed[] = {14, 6, 2, 1}; /* 3.0.14, 3.1.6, 3.2.2, 3.3.1 */
-    unsigned int minor = OPENSSL_version_minor();
-
-    if (OPENSSL_version_major() > 3 || minor > 3)
-        return 1;
-    return OPENSSL_version_patch() >= fixed[minor];
-}
-
 void tls_engine_install(SSL_CTX *ctx, int role)
 {
-    if (!free_buffers_is_safe())
-        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* An idle session holds no buffer: libssl gives its own back after each record of data, and the engine takes what
+     * other records leave (tls_rest). SSL_free_buffers() at every rest would do it too, at twice the cost. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_cert_verify_callback(ctx, tls_verify_callback, NULL);
-    SSL_CTX_set_keylog_callback(ctx, tls_keylog_callback);
     SSL_CTX_set_tlsext_status_cb(ctx, tls_status_callback);
     if (role == SESSILE_CLIENT) {
         SSL_CTX_sess_set_new_cb(ctx, tls_new_session_callback);
@@ -93,6 +82,11 @@ void tls_engine_install(SSL_CTX *ctx, int role)
     SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_callback, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, tls_name_callback);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_ticket_key_callback);
+}
+
+void tls_engine_install_keylog(SSL_CTX *ctx)
+{
+    SSL_CTX_set_keylog_callback(ctx, tls_keylog_callback);
 }
 
 /* ---- setting libssl up ---- */
@@ -213,6 +207,7 @@ static int tls_ready(struct tls *t)
     if (tls_send_tickets(t) < 0 || tls_note_alpn(t) < 0)
         return SESSILE_ERR_FAILED;
     t->phase = TLS_OPEN;
+    t->buffered = 1;
     tls_hello_free(t);
     if (session_call_ready(t->session) < 0)
         return SESSILE_ERR_CLOSED;

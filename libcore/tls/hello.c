@@ -45,17 +45,35 @@ static struct reader hello_extension(SSL *ssl, unsigned int type)
     return reader_of(data, size);
 }
 
-static void hello_note_name(struct tls_hello *h, SSL *ssl)
+/* Empty where there is none, or none that counts: libssl judges what is malformed. */
+static struct reader hello_name(SSL *ssl)
 {
     struct reader ext = hello_extension(ssl, TLSEXT_TYPE_server_name);
     struct reader list = get_sub16(&ext);
     int type = get_u8(&list);
     struct reader name = get_sub16(&list);
 
-    if (list.failed || type != TLSEXT_NAMETYPE_host_name || name.left == 0 || name.left > NAME_LIMIT)
-        return; /* libssl judges what is malformed */
+    if (list.failed || type != TLSEXT_NAMETYPE_host_name || name.left > NAME_LIMIT)
+        return reader_of(NULL, 0);
+    return name;
+}
+
+static void hello_note_name(struct tls_hello *h, SSL *ssl)
+{
+    struct reader name = hello_name(ssl);
+
     h->sni_size = name.left;
-    memcpy(h->sni, name.data, name.left);
+    if (name.left)
+        memcpy(h->sni, name.data, name.left);
+}
+
+/* RFC 8446, section 4.1.2: what is said again, when asked to, is the same. Else a client could be served by the config
+ * of one name and pass for one that asked for another. */
+static int hello_keeps_name(const struct tls_hello *h, SSL *ssl)
+{
+    struct reader name = hello_name(ssl);
+
+    return name.left == h->sni_size && (!name.left || !memcmp(name.data, h->sni, name.left));
 }
 
 static void hello_note_lists(struct tls_hello *h, SSL *ssl)
@@ -89,8 +107,13 @@ int tls_hello_callback(SSL *ssl, int *alert, void *unused)
         *alert = t->alert;
         return SSL_CLIENT_HELLO_ERROR;
     }
-    if (h->decided)
+    if (h->decided && hello_keeps_name(h, ssl))
         return SSL_CLIENT_HELLO_SUCCESS;
+    if (h->decided) {
+        tls_why(t, SESSILE_ERR_PROTOCOL, "the client asks for another name when it says hello again");
+        *alert = SSL_AD_ILLEGAL_PARAMETER;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
     h->seen = 1;
     hello_note_name(h, ssl);
     hello_note_lists(h, ssl);

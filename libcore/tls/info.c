@@ -291,13 +291,16 @@ int sessile_tls_key_update(sessile_session *session, int request_peer)
     t = session_engine(session) == &tls_engine ? session_state(session) : NULL;
     if (!t || t->phase != TLS_OPEN)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
-    if (session_over(session) || t->dead || t->sent_close)
+    if (session_over(session) || t->dead || t->sent_close || t->owes_close)
         return guard_leave(&g, SESSILE_ERR_CLOSED);
+    if (SSL_in_init(t->ssl)) /* a message of the peer's has arrived in part */
+        return guard_leave(&g, SESSILE_ERR_MISUSE);
     if (SSL_version(t->ssl) < TLS1_3_VERSION)
         return guard_leave(&g, SESSILE_ERR_UNSUPPORTED);
     if (!SSL_key_update(t->ssl, request_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) ||
         SSL_do_handshake(t->ssl) != 1)
         result = tls_fail(t, "key update");
+    t->buffered = 1;
     if (session_traced(session))
         session_trace_flush(session);
     return guard_leave(&g, result);

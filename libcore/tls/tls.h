@@ -53,7 +53,9 @@ struct tls {
 
     unsigned dead : 1;       /* libssl had a fatal error */
     unsigned confirm : 1;    /* the peer's certificate waits for the application's yes */
-    unsigned sent_close : 1; /* close_notify */
+    unsigned owes_close : 1; /* close_notify goes out when libssl has read a message of the peer's to its end */
+    unsigned buffered : 1;   /* libssl may hold a record buffer that its own release leaves out */
+    unsigned sent_close : 1; /* close_notify: nothing follows it */
     unsigned got_close : 1;
     unsigned keylog : 1;
     unsigned replaying : 1; /* libssl reads a client hello again */

@@ -212,6 +212,17 @@ int sessile_tls_config_insecure_no_host_check(sessile_tls_config *config)
     return 0;
 }
 
+int sessile_tls_config_insecure_keylog(sessile_tls_config *config)
+{
+    int r = tls_config_open(config);
+
+    if (r)
+        return r;
+    config->keylog = 1;
+    tls_engine_install_keylog(config->ctx);
+    return 0;
+}
+
 /* ---- sealing ---- */
 
 int tls_trust_system(const sessile_tls_config *config)

@@ -172,7 +172,8 @@ int tls_peer_ask(struct tls *t)
 static int peer_refused(struct tls *t)
 {
     t->dead = 1;
-    return session_fail(t->session, SESSILE_ERR_REFUSED, "handshake: the application refused the peer's certificate (%s)",
+    return session_fail(t->session, SESSILE_ERR_REFUSED,
+                        "handshake: the application refused the peer's certificate (%s)",
                         X509_verify_cert_error_string(t->verify_code));
 }
 

@@ -144,6 +144,9 @@ SESSILE_API int sessile_tls_config_insecure_no_verify(sessile_tls_config *config
 /* Client: verify the chain but not whom it names. */
 SESSILE_API int sessile_tls_config_insecure_no_host_check(sessile_tls_config *config);
 
+/* Let the sessions of this config that ask for it give key log lines: see sessile_tls_insecure_keylog(). */
+SESSILE_API int sessile_tls_config_insecure_keylog(sessile_tls_config *config);
+
 /* ---- Ticket keys ---- */
 
 /* With one random key. NULL: no memory. */
@@ -174,7 +177,8 @@ SESSILE_API int sessile_tls_accept(sessile_session *session, sessile_tls_config 
  * to the host and to a config with the same content: with others, connect goes on with a full handshake. Returns 0;
  * ERR_MISUSE; ERR_ARGUMENT where the data is none of ours. */
 SESSILE_API int sessile_tls_resume(sessile_session *session, const void *data, size_t size);
-/* Before connect or accept: give key log lines (SSLKEYLOGFILE's format) by SESSILE_NOTICE_TLS_KEYLOG. Whoever has them
+/* Before connect or accept, with a config that lets it (sessile_tls_config_insecure_keylog(); connect and accept return
+ * ERR_MISUSE else): give key log lines (SSLKEYLOGFILE's format) by SESSILE_NOTICE_TLS_KEYLOG. Whoever has them
  * can read the session. */
 SESSILE_API int sessile_tls_insecure_keylog(sessile_session *session, int on);
 
