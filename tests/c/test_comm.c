@@ -273,6 +273,37 @@ static void inbox_close_waits_for_what_is_kept(void **state)
     link_free(&link);
 }
 
+static int feed_the_rest_and_close(struct side *side)
+{
+    struct port *port = side->extra;
+    feed_the_rest(side);
+    sessile_inbox_close(port->inbox);
+    return 0;
+}
+
+/* The wire closes inside a data callback, when more has arrived than what is being read: that comes first. */
+static void inbox_close_inside_a_receive_comes_last(void **state)
+{
+    struct link link;
+    (void)state;
+    link_shake_hands(&link, 1000);
+    link.server.side.on_data = feed_the_rest_and_close;
+    link.server.side.end_with_peer = 0;
+    assert_int_equal(sessile_stream_end(link.server.side.stream), 0);
+    side_send(&link.client.side, big, 40000);
+    uint8_t *first = malloc(20000);
+    memcpy(first, link.client.queue, 20000);
+    memmove(link.client.queue, link.client.queue + 20000, link.client.queue_size - 20000);
+    link.client.queue_size -= 20000;
+    assert_int_equal(sessile_stream_end(link.client.side.stream), 0);
+    sessile_inbox_receive(link.server.inbox, first, 20000);
+    free(first);
+    assert_got(&link.server.side, big, 40000);
+    assert_int_equal(link.server.side.closed, 1);
+    assert_int_equal(link.server.side.error, 0);
+    link_free(&link);
+}
+
 static int pause_and_go_on(struct side *side)
 {
     sessile_session_pause(side->session, 1);
@@ -319,6 +350,7 @@ int main(void)
         cmocka_unit_test(inbox_leaves_what_follows_in_the_same_span),
         cmocka_unit_test(inbox_close_tells_of_half_a_record),
         cmocka_unit_test(inbox_close_waits_for_what_is_kept),
+        cmocka_unit_test(inbox_close_inside_a_receive_comes_last),
         cmocka_unit_test(inbox_resumes_in_the_middle_of_a_receive),
         cmocka_unit_test(inbox_fails_with_its_session),
     };

@@ -94,6 +94,21 @@ static void pair_freed_end_closes_the_other(void **state)
     sessile_session_free(sessions[0]);
 }
 
+/* An end whose wire was said to be gone calls no close any more: its release tells the other. */
+static void pair_freed_end_closes_the_other_after_a_close_of_its_own(void **state)
+{
+    struct two two;
+    (void)state;
+    two_shake_hands(&two);
+    sessile_session_close(two.client.session);
+    assert_int_equal(two.client.error, SESSILE_ERR_TRUNCATED);
+    assert_int_equal(two.server.closed, 0);
+    side_free(&two.client);
+    assert_int_equal(two.server.closed, 1);
+    assert_int_equal(two.server.error, SESSILE_ERR_TRUNCATED);
+    two_free(&two);
+}
+
 static int free_both(struct side *side)
 {
     sessile_session *own = side->session;
@@ -360,6 +375,19 @@ static void over_stream_drains_after_the_inner_is_freed(void **state)
     tower_free(&tower, 0);
 }
 
+/* Both are freed while bytes wait: nothing is left behind, and nobody is told of anything. */
+static void over_stream_forgets_what_waits_when_the_outer_is_freed(void **state)
+{
+    (void)state;
+    for (int from_below = 0; from_below < 2; from_below++) {
+        struct tower tower;
+        tower_build(&tower, 1);
+        assert_int_equal(sessile_session_hold(tower.levels[0].client.session, 1), 0);
+        side_send(&tower.levels[1].client, big, 100000);
+        tower_free(&tower, from_below);
+    }
+}
+
 static void over_stream_starts_before_the_outer_is_ready(void **state)
 {
     struct link link;
@@ -495,6 +523,7 @@ int main(void)
         cmocka_unit_test(pair_carries_data_both_ways_and_ends_cleanly),
         cmocka_unit_test(pair_ping_pong_has_bounded_depth),
         cmocka_unit_test(pair_freed_end_closes_the_other),
+        cmocka_unit_test(pair_freed_end_closes_the_other_after_a_close_of_its_own),
         cmocka_unit_test(pair_may_be_freed_from_inside),
         cmocka_unit_test(pair_abort_arrives_after_the_data),
         cmocka_unit_test(pair_holds_a_sender_whose_peer_is_paused),
@@ -508,6 +537,7 @@ int main(void)
         cmocka_unit_test(over_stream_pushes_back),
         cmocka_unit_test(over_stream_queues_while_the_outer_is_held),
         cmocka_unit_test(over_stream_drains_after_the_inner_is_freed),
+        cmocka_unit_test(over_stream_forgets_what_waits_when_the_outer_is_freed),
         cmocka_unit_test(over_stream_starts_before_the_outer_is_ready),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -402,10 +402,11 @@ static void freeing_the_session_withdraws_in_silence(void **state)
 
 static int end_in_question(struct recorder *recorder, const char *callback)
 {
-    sessile_session *session = sessile_question_session(recorder->question);
+    sessile_session *session;
 
     if (strcmp(callback, "question") != 0)
         return 0;
+    session = sessile_question_session(recorder->question);
     if (recorder->app)
         sessile_session_free(session);
     else

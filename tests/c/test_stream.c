@@ -489,6 +489,37 @@ static void a_kept_stream_outlives_its_session_and_answers_gone(void **state)
     assert_null(sessile_stream_session(NULL));
 }
 
+static void note_release(void *app)
+{
+    ++*(int *)app;
+}
+
+static void release_is_told_where_no_closed_will_come(void **state)
+{
+    sessile_callbacks *callbacks = sessile_callbacks_new();
+    struct side side;
+    sessile_stream *stream;
+    int released = 0;
+
+    (void)state;
+    for (int aborted = 0; aborted <= 1; aborted++) {
+        toy_open_ready(&side, 0);
+        stream = sessile_stream_keep(stream_of(&side));
+        assert_int_equal(sessile_stream_set_callbacks(stream, callbacks, &released), 0);
+        assert_int_equal(sessile_stream_set_release(stream, note_release), 0);
+        if (aborted) {
+            sessile_session_abort(side.wire.session);
+            assert_int_equal(sessile_stream_set_release(stream, note_release), SESSILE_ERR_CLOSED);
+        }
+        sessile_session_free(side.wire.session);
+        assert_int_equal(released, 1); /* by the first round */
+        assert_int_equal(sessile_stream_set_release(stream, note_release), SESSILE_ERR_GONE);
+        sessile_stream_free(stream);
+        assert_null(side_done(&side));
+    }
+    sessile_callbacks_free(callbacks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +539,7 @@ int main(void)
         cmocka_unit_test(credit_given_back_in_the_callback_never_stops_anything),
         cmocka_unit_test(a_stream_can_change_its_callbacks_from_inside_them),
         cmocka_unit_test(two_streams_have_callbacks_of_their_own),
+        cmocka_unit_test(release_is_told_where_no_closed_will_come),
         cmocka_unit_test(a_kept_stream_outlives_its_session_and_answers_gone),
     };
 

@@ -230,21 +230,32 @@ static void either_end_changes_its_keys(void **state)
     drop(&pair);
 }
 
-static void a_requested_update_is_answered_and_another_is_not(void **state)
+static int answers_update(int requested)
 {
     struct tls_pair pair;
-    size_t flights;
+    int answered;
 
-    (void)state;
-    open_pair(&pair, SESSILE_TLS_1_3);
-    flights = pair.server.flights;
-    assert_int_equal(sessile_tls_key_update(pair.client.session, 0), SESSILE_OK);
+    configs_make(&client, &server, SESSILE_TLS_1_3);
+    pair_init(&pair, client, server);
+    pair.client.traced = 1;
+    assert_int_equal(pair_start(&pair), SESSILE_OK);
     pair_run(&pair);
-    assert_int_equal(pair.server.flights, flights);
-    assert_int_equal(sessile_tls_key_update(pair.client.session, 1), SESSILE_OK);
+    assert_ready(&pair);
+    assert_int_equal(sessile_tls_key_update(pair.client.session, requested), SESSILE_OK);
     pair_run(&pair);
-    assert_int_equal(pair.server.flights, flights + 1);
+    talk(&pair);
+    assert_contains(pair.client.trace, ">key_update");
+    answered = strstr(pair.client.trace, "<key_update") != NULL;
     drop(&pair);
+    return answered;
+}
+
+/* libssl answers when it next has data to send, which is soon enough (RFC 8446, section 4.6.3). */
+static void a_requested_update_is_answered_and_another_is_not(void **state)
+{
+    (void)state;
+    assert_true(answers_update(1));
+    assert_false(answers_update(0));
 }
 
 static void there_is_no_key_update_in_1_2_nor_after_the_end(void **state)
@@ -358,7 +369,7 @@ static void the_key_log_is_the_same_as_the_peers(void **state)
     sessile_tls_config_free(server);
 }
 
-/* ---- traces and counters ---- */
+/* ---- traces and counters: libssl tells nothing of a change_cipher_spec that arrives ---- */
 
 static void trace_to(struct tls_pair *pair, int version)
 {
@@ -379,12 +390,12 @@ static void the_messages_of_1_3_are_traced(void **state)
     (void)state;
     trace_to(&pair, SESSILE_TLS_1_3);
     assert_string_equal(pair.client.trace,
-                        ">client_hello <server_hello <change_cipher_spec <encrypted_extensions <certificate "
+                        ">client_hello <server_hello <encrypted_extensions <certificate "
                         "<certificate_verify <finished >change_cipher_spec >finished <new_session_ticket "
                         "<new_session_ticket >close_notify");
     assert_string_equal(pair.server.trace,
                         "<client_hello >server_hello >change_cipher_spec >encrypted_extensions >certificate "
-                        ">certificate_verify >finished <change_cipher_spec <finished >new_session_ticket "
+                        ">certificate_verify >finished <finished >new_session_ticket "
                         ">new_session_ticket <close_notify");
     drop(&pair);
 }
@@ -397,7 +408,7 @@ static void the_messages_of_1_2_are_traced(void **state)
     trace_to(&pair, SESSILE_TLS_1_2);
     assert_string_equal(pair.server.trace,
                         "<client_hello >server_hello >certificate >server_key_exchange >server_hello_done "
-                        "<client_key_exchange <change_cipher_spec <finished >new_session_ticket >change_cipher_spec "
+                        "<client_key_exchange <finished >new_session_ticket >change_cipher_spec "
                         ">finished <close_notify");
     drop(&pair);
 }

@@ -472,6 +472,19 @@ static void connect_refuses_what_is_no_host(void **state)
     pair_free(&pair);
 }
 
+static void the_key_log_needs_the_configs_leave(void **state)
+{
+    sessile_tls_config *silent = sessile_tls_config_new(SESSILE_CLIENT);
+    struct tls_pair pair;
+
+    (void)state;
+    pair_init(&pair, silent, server);
+    pair.client.keylog = 1;
+    assert_int_equal(pair_start(&pair), SESSILE_ERR_MISUSE);
+    pair_free(&pair);
+    sessile_tls_config_free(silent);
+}
+
 static void a_session_has_one_protocol(void **state)
 {
     struct tls_pair pair;
@@ -514,6 +527,7 @@ int main(void)
         TEST(getters_tell_what_was_agreed_on_also_after_the_end),
         TEST(what_is_written_before_ready_waits_for_writable),
         TEST(connect_refuses_what_is_no_host),
+        TEST(the_key_log_needs_the_configs_leave),
         TEST(a_session_has_one_protocol),
     };
 

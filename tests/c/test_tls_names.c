@@ -12,6 +12,7 @@
 
 #include "tls_configs.h"
 #include "tls_pair.h"
+#include "tls_raw.h"
 
 static sessile_tls_config *client;
 static sessile_tls_config *server; /* the default: knows no protocol, TLS 1.2 and 1.3 */
@@ -224,6 +225,32 @@ static void a_retried_hello_meets_the_chosen_config_too(void **state)
     assert_true(shows(&pair, configs_pki.rsa));
     assert_string_equal(sessile_tls_group(pair.server.session), "secp384r1");
     pair_free(&pair);
+}
+
+/* A client that asks for one name, is chosen a config and asked to say hello again, and then asks for another. */
+static void a_second_hello_cannot_change_the_name(void **state)
+{
+    struct raw raw;
+
+    (void)state;
+    MUST(sessile_tls_config_set_groups(other, "P-384"));
+    MUST(sessile_tls_config_add_host(server, "x.b.example", other));
+    for (int changes = 0; changes < 2; changes++) {
+        raw_init(&raw, SESSILE_CLIENT, server);
+        SSL_CTX_set1_groups_list(raw.ctx, "X25519:P-384");
+        raw.pair.no_eof = 1;
+        raw_prepare(&raw, "x.b.example", NULL);
+        assert_int_equal(SSL_do_handshake(raw.ssl), -1);
+        if (changes)
+            assert_int_equal(SSL_set_tlsext_host_name(raw.ssl, HOST), 1);
+        raw_run(&raw);
+        assert_int_equal(raw.end->ready, !changes);
+        if (changes) {
+            assert_failed(raw.end, SESSILE_ERR_PROTOCOL);
+            assert_int_equal(raw.alert, SSL_AD_ILLEGAL_PARAMETER);
+        }
+        raw_free(&raw);
+    }
 }
 
 /* ---- the question ---- */
@@ -605,6 +632,7 @@ int main(void)
         TEST(the_chosen_config_brings_its_versions_ciphers_and_protocols),
         TEST(the_chosen_config_may_refuse_what_the_default_takes),
         TEST(a_retried_hello_meets_the_chosen_config_too),
+        TEST(a_second_hello_cannot_change_the_name),
         ASK(an_accepted_hello_goes_on_with_its_config),
         ASK(a_retried_hello_is_asked_about_once),
         ASK(a_refused_hello_is_an_alert_of_the_applications_choice),

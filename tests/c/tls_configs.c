@@ -75,6 +75,7 @@ static sessile_tls_config *config_new(int role)
     sessile_tls_config *config = sessile_tls_config_new(role);
 
     MUST(config ? 0 : SESSILE_ERR_MEMORY);
+    MUST(sessile_tls_config_insecure_keylog(config));
     return config;
 }
 

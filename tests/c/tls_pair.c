@@ -79,7 +79,8 @@ static void on_comm_close(void *handle)
 {
     struct tls_end *end = handle;
 
-    assert_false(end->comm_closed || end->eof || end->closed || end->stream_closed || end->released || end->sending);
+    assert_false(end->comm_closed || end->eof || end->closed || end->stream_closed || end->released);
+    assert_true(!end->sending || !end->session); /* only freeing is as immediate as that */
     end->comm_closed = 1;
     note(end->log, "comm_close");
 }

@@ -71,7 +71,7 @@ void raw_init(struct raw *raw, int role, sessile_tls_config *config)
     show(raw->ctx, server ? configs_pki.ed25519 : configs_pki.client);
 }
 
-void raw_start(struct raw *raw, const char *name, SSL_SESSION *session)
+void raw_prepare(struct raw *raw, const char *name, SSL_SESSION *session)
 {
     raw->ssl = SSL_new(raw->ctx);
     assert_non_null(raw->ssl);
@@ -86,7 +86,6 @@ void raw_start(struct raw *raw, const char *name, SSL_SESSION *session)
     if (session)
         assert_int_equal(SSL_set_session(raw->ssl, session), 1);
     assert_int_equal(pair_start(&raw->pair), SESSILE_OK);
-    raw_run(raw);
 }
 
 static void raw_stopped(struct raw *raw, int result)
@@ -144,11 +143,23 @@ void raw_run(struct raw *raw)
     } while (in || out);
 }
 
+void raw_flush(struct raw *raw)
+{
+    raw_take_out(raw);
+    pair_run(&raw->pair);
+}
+
 void raw_write(struct raw *raw, const void *data, size_t size)
 {
     size_t written;
 
     assert_int_equal(SSL_write_ex(raw->ssl, data, size, &written), 1);
+}
+
+void raw_start(struct raw *raw, const char *name, SSL_SESSION *session)
+{
+    raw_prepare(raw, name, session);
+    raw_run(raw);
 }
 
 void raw_free(struct raw *raw)

@@ -30,9 +30,13 @@ struct raw {
  * server. raw->ctx may be set further, and the pair too, before raw_start(). */
 void raw_init(struct raw *raw, int role, sessile_tls_config *config);
 /* name: a raw client asks for it; may be NULL. session: it offers it; may be NULL. */
+void raw_prepare(struct raw *raw, const char *name, SSL_SESSION *session);
+/* The same, and raw_run(). */
 void raw_start(struct raw *raw, const char *name, SSL_SESSION *session);
 /* Move bytes and let libssl read until nothing moves any more. */
 void raw_run(struct raw *raw);
+/* Move what libssl has written, and let it read nothing. */
+void raw_flush(struct raw *raw);
 void raw_free(struct raw *raw);
 
 /* Application data. */

@@ -201,6 +201,7 @@ static void toy_answered(sessile_session *session, sessile_question *question)
 
     t->last_outcome = question_outcome(question);
     t->last_reason = question_reason(question);
+    t->refusals += t->last_outcome == QUESTION_REFUSED;
     if (t->last_outcome == QUESTION_ACCEPTED)
         toy_emit(t, TOY_YES, note, size);
     else if (blocks)
@@ -228,6 +229,7 @@ static int toy_write(sessile_stream *stream, const uint8_t *data, size_t size)
     size_t piece;
     size_t room;
 
+    outbox_reserve(t->session, size + TOY_HEADER < 4096 ? size + TOY_HEADER : 4096);
     while (done < size && (room = outbox_room(t->session)) > TOY_HEADER) {
         piece = size - done < PIECE ? size - done : PIECE;
         if (piece > room - TOY_HEADER)

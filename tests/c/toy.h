@@ -59,6 +59,7 @@ struct toy {
     int *destroyed;   /* may be NULL: counts calls of destroy */
     int last_outcome; /* of a question */
     int last_reason;
+    int refusals;
 };
 
 /* Start the toy protocol. A client sends HELLO at once. Returns 0 or an error. */
