@@ -82,7 +82,7 @@ facts()
     alpn=$(fact alpn "$1")
     line "agreed on" "$(fact version "$1"), $(fact cipher "$1"), $(fact group "$1")${alpn:+, $alpn}"
     line "peer" "$(fact peer "$1"): $(fact verify "$1")"
-    line "handed in" "$(printf '%12s bytes' "$(grouped "$(number offered "$1")")")"
+    line "handed in" "$(printf '%12s bytes, what was not taken counted again' "$(grouped "$(number offered "$1")")")"
     line "taken" "$(printf '%12s bytes in %s records' "$(grouped "$(number taken "$1")")" "$(grouped "$(number units "$1")")")"
     line "sent" "$(printf '%12s bytes in %s sends' "$(grouped "$(number sent "$1")")" "$(number sends "$1")")"
 }

@@ -140,6 +140,7 @@ static void announce(const struct program *program, int fd)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||

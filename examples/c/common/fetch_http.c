@@ -4,7 +4,6 @@
  */
 #include "common/fetch_http.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,13 +25,24 @@ static void http_head_done(struct http_reader *reader)
     }
 }
 
+/* "HTTP/1.1 200 OK" */
+static void http_status_line(struct http_reader *reader)
+{
+    const char *line = reader->line;
+    char *end = NULL;
+    if (strncmp(line, "HTTP/1.1 ", 9) == 0 || strncmp(line, "HTTP/1.0 ", 9) == 0) {
+        reader->status = (int)strtol(line + 9, &end, 10);
+    }
+    if (end != line + 12 || reader->status < 100) {
+        reader->state = HTTP_FAILED;
+    }
+}
+
 static void http_head_line(struct http_reader *reader)
 {
     char *line = reader->line;
     if (reader->lines++ == 0) {
-        if (sscanf(line, "HTTP/1.%*1[01] %3d", &reader->status) != 1) {
-            reader->state = HTTP_FAILED;
-        }
+        http_status_line(reader);
     } else if (line[0] == 0) {
         http_head_done(reader);
     } else if (strncasecmp(line, "Content-Length:", 15) == 0) {

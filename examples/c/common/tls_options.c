@@ -99,24 +99,34 @@ static int hex_digit(char c)
     return found == NULL ? -1 : (int)(found - digits);
 }
 
+/* Returns how many bytes the hex digits stand for, or 0. */
+static size_t hex_bytes(const char *hex, uint8_t *bytes, size_t room)
+{
+    size_t size = strlen(hex) / 2;
+    if (strlen(hex) % 2 != 0 || size > room) {
+        return 0;
+    }
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_digit(hex[2 * i]);
+        int low = hex_digit(hex[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return 0;
+        }
+        bytes[i] = (uint8_t)(high * 16 + low);
+    }
+    return size;
+}
+
 static void config_psk(sessile_tls_config *config, const char *text)
 {
     uint8_t key[PSK_SIZE];
-    size_t size = 0;
-    const char *hex = strrchr(text, ':');
-    if (hex == NULL || hex == text) {
-        die("--psk %s: ID:HEX is expected", text);
-    }
     char *identity = need_string(text);
-    identity[hex - text] = 0;
-    for (hex++; *hex != 0; hex += 2) {
-        int high = hex_digit(hex[0]);
-        int low = high < 0 ? -1 : hex_digit(hex[1]);
-        if (low < 0 || size == sizeof key) {
-            die("--psk %s: the key is not up to %d bytes of hex digits", identity, PSK_SIZE);
-        }
-        key[size++] = (uint8_t)(high * 16 + low);
+    char *colon = strrchr(identity, ':');
+    size_t size = colon == NULL ? 0 : hex_bytes(colon + 1, key, sizeof key);
+    if (size == 0) {
+        die("--psk %s: ID:HEX is expected, up to %d bytes in hex digits", text, PSK_SIZE);
     }
+    identity[strlen(identity) - 2 * size - 1] = 0;
     must(config, sessile_tls_config_add_psk(config, identity, key, size), "--psk", identity);
     free(identity);
 }
@@ -160,6 +170,9 @@ static void config_common(sessile_tls_config *config, const struct tls_options *
     }
     for (size_t i = 0; i < options->cipher_count; i++) {
         config_ciphers(config, options->ciphers[i]);
+    }
+    if (options->keylog != NULL) {
+        must(config, sessile_tls_config_insecure_keylog(config), "--keylog", options->keylog);
     }
     if (options->groups != NULL) {
         must(config, sessile_tls_config_set_groups(config, options->groups), "--groups", options->groups);
@@ -239,19 +252,19 @@ static sessile_tls_config *config_new(const struct tls_options *options, int rol
 /* text: NAME=CERT,KEY */
 static void config_host(sessile_tls_config *config, const struct tls_options *options, const char *text)
 {
-    char *name = need_string(text);
-    char *certificate = strchr(name, '=');
-    char *key = certificate == NULL ? NULL : strchr(certificate, ',');
+    char *rest = NULL;
+    char *copy = need_string(text);
+    const char *name = strtok_r(copy, "=", &rest);
+    const char *certificate = strtok_r(NULL, ",", &rest);
+    const char *key = strtok_r(NULL, "", &rest);
     if (key == NULL) {
         die("--host %s: NAME=CERT,KEY is expected", text);
     }
-    *certificate++ = 0;
-    *key++ = 0;
     sessile_tls_config *other = config_new(options, SESSILE_SERVER);
     config_certificate(other, certificate, key);
     must(config, sessile_tls_config_add_host(config, name, other), "--host", text);
     sessile_tls_config_free(other);
-    free(name);
+    free(copy);
 }
 
 sessile_tls_config *tls_options_config(const struct tls_options *options, int role)

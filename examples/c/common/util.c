@@ -7,9 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -18,30 +15,6 @@
 #include <sessile/error.h>
 
 const char *program_name = "sessile";
-
-static void say(const char *format, va_list arguments)
-{
-    fprintf(stderr, "%s: ", program_name);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
-void warn(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    say(format, arguments);
-    va_end(arguments);
-}
-
-void die(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    say(format, arguments);
-    va_end(arguments);
-    exit(STATUS_USAGE);
-}
 
 void *need_alloc(size_t size)
 {
@@ -63,31 +36,39 @@ char *need_string(const char *text)
     return memcpy(need_alloc(size), text, size);
 }
 
-uint8_t *file_load(const char *path, size_t *size)
+/* NULL where it cannot be read to its end. */
+static uint8_t *read_all(FILE *file, size_t *size)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        die("%s: %s", path, strerror(errno));
-    }
     size_t capacity = 4096;
+    size_t n = 0;
     uint8_t *data = need_alloc(capacity);
     *size = 0;
-    for (;;) {
-        size_t n = fread(data + *size, 1, capacity - *size - 1, file);
-        if (n == 0) {
-            break;
-        }
+    while ((n = fread(data + *size, 1, capacity - *size - 1, file)) > 0) {
         *size += n;
         if (capacity - *size < 2) {
             capacity *= 2;
             data = need_realloc(data, capacity);
         }
     }
+    data[*size] = 0;
     if (ferror(file)) {
+        free(data);
+        return NULL;
+    }
+    return data;
+}
+
+uint8_t *file_load(const char *path, size_t *size)
+{
+    uint8_t *data = NULL;
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) {
+        data = read_all(file, size);
+        fclose(file);
+    }
+    if (data == NULL) {
         die("%s: %s", path, strerror(errno));
     }
-    fclose(file);
-    data[*size] = 0;
     return data;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* Exit statuses. --help of each program lists them (STATUS_HELP). */
 #define STATUS_OK 0
@@ -25,9 +27,10 @@
 /* The program's name, for messages; set by main. */
 extern const char *program_name;
 
-/* Print "NAME: message" to stderr. die() then exits with STATUS_USAGE. */
-void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Print "NAME: message" to stderr. die() then exits with STATUS_USAGE. Macros, so that compilers and analysers see the
+ * format and the exit. */
+#define warn(...) (fprintf(stderr, "%s: ", program_name), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
+#define die(...) (warn(__VA_ARGS__), exit(STATUS_USAGE))
 
 /* malloc and its kin, or die. */
 void *need_alloc(size_t size);
