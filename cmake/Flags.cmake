@@ -18,7 +18,9 @@ endif()
 
 add_library(sessile_flags INTERFACE)
 target_compile_options(sessile_flags INTERFACE
-    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes)
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+    $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>)
 if(SESSILE_WERROR)
     target_compile_options(sessile_flags INTERFACE -Werror)
 endif()

@@ -45,7 +45,10 @@ section() { printf '\n%s%s%s\n' "$bold" "$1" "$off"; }
 line() { printf '  %-12s %s\n' "$1" "$2"; }
 note() { printf '  %s%s%s\n' "$dim" "$1" "$off"; }
 grouped() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
-rate() { awk -v b="$1" -v s="$2" 'BEGIN { printf "%.1f MB in %.3f s, %.0f MB/s", b / 1e6, s, (s > 0 ? b / 1e6 / s : 0) }'; }
+rate()
+{
+    awk -v b="$1" -v s="$2" 'BEGIN { printf "%.1f MB in %.3f s, %.0f MB/s", b / 1e6, s, (s > 0 ? b / 1e6 / s : 0) }'
+}
 
 check()
 {
@@ -75,6 +78,9 @@ attempt()
 
 fact() { sed -nE "s/^\{.*\"$1\": \"?([^\",}]*).*/\1/p" "$2" | tail -n 1; }
 number() { local value; value=$(fact "$1" "$2"); echo "${value:-0}"; }
+# The same for a person: by thousands.
+count() { grouped "$(number "$1" "$2")"; }
+bytes() { printf '%12s bytes%s' "$(count "$1" "$2")" "${3:-}"; }
 
 facts()
 {
@@ -82,9 +88,9 @@ facts()
     alpn=$(fact alpn "$1")
     line "agreed on" "$(fact version "$1"), $(fact cipher "$1"), $(fact group "$1")${alpn:+, $alpn}"
     line "peer" "$(fact peer "$1"): $(fact verify "$1")"
-    line "handed in" "$(printf '%12s bytes, what was not taken counted again' "$(grouped "$(number offered "$1")")")"
-    line "taken" "$(printf '%12s bytes in %s records' "$(grouped "$(number taken "$1")")" "$(grouped "$(number units "$1")")")"
-    line "sent" "$(printf '%12s bytes in %s sends' "$(grouped "$(number sent "$1")")" "$(number sends "$1")")"
+    line "handed in" "$(bytes offered "$1" ", what was not taken counted again")"
+    line "taken" "$(bytes taken "$1" " in $(count units "$1") records")"
+    line "sent" "$(bytes sent "$1" " in $(count sends "$1") sends")"
 }
 
 sum_of() { sha256sum "$1" 2>/dev/null | cut -c 1-64; }
@@ -96,9 +102,11 @@ make_certificate()
 {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 \
         -subj "/CN=Sessile demo CA" -addext keyUsage=critical,keyCertSign
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj "/CN=localhost"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key \
+        -out server.csr -subj "/CN=localhost"
     printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' >server.ext
-    openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
+    openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext \
+        -out server.pem
 }
 
 # About 8 MB of what this machine has: licences, and the program itself as often as it takes.
@@ -132,7 +140,8 @@ printf '%sSessile: secure sessions that never touch the wire%s\n' "$bold" "$off"
 section "Made for the occasion"
 make_certificate >openssl.log 2>&1 || { cat openssl.log; echo "demo: openssl failed" >&2; exit 1; }
 make_file
-line "certificate" "$(openssl x509 -in server.pem -noout -subject -issuer -nameopt RFC2253 | sed 's/^[a-z]*=//' | paste -sd' ' | sed 's/ / by /')"
+issuer=$(openssl x509 -in server.pem -noout -issuer -nameopt RFC2253)
+line "certificate" "CN=localhost, by ${issuer#issuer=}"
 line "file" "licences and the program itself, $(grouped "$size") bytes"
 line "SHA-256" "$sum"
 
@@ -148,15 +157,15 @@ check "$(sum_of tcp.copy)" "$sum" "the same file"
 section "The same, handed in one byte at a time"
 attempt tls_client "$bin/tls_client" "localhost:$port" --connect-to "127.0.0.1:$port" --ca ca.pem --buffer 1 \
     --get parcel -o byte.copy --stats-json
-line "taken" "$(printf '%12s bytes in %s records' "$(grouped "$(number taken attempt.err)")" "$(grouped "$(number units attempt.err)")")"
+line "taken" "$(bytes taken attempt.err " in $(count units attempt.err) records")"
 line "moved" "$(rate "$(size_of byte.copy)" "$(number seconds attempt.err)")"
 check "$(sum_of byte.copy)" "$sum" "the same file"
 
 section "TCP: openssl s_client"
 note "openssl $(openssl version | cut -d' ' -f2)"
 begin=$EPOCHREALTIME
-attempt "openssl s_client" openssl s_client -connect "127.0.0.1:$port" -servername localhost -verify_hostname localhost \
-    -CAfile ca.pem -verify_return_error -quiet >s_client.copy <<<parcel
+attempt "openssl s_client" openssl s_client -connect "127.0.0.1:$port" -servername localhost \
+    -verify_hostname localhost -CAfile ca.pem -verify_return_error -quiet >s_client.copy <<<parcel
 line "moved" "$(rate "$(size_of s_client.copy)" "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')")"
 check "$(sum_of s_client.copy)" "$sum" "the same file"
 
@@ -180,7 +189,7 @@ attempt tls_memory "$bin/tls_memory" --cert server.pem --key server.key --ca ca.
     --stats-json >memory.out
 line "handshake" "$(sed -n 's/^handshake *//p' memory.out)"
 line "agreed on" "$(fact version attempt.err), $(fact cipher attempt.err), $(fact group attempt.err)"
-line "sent" "$(printf '%12s bytes in %s sends' "$(grouped "$(number sent attempt.err)")" "$(grouped "$(number sends attempt.err)")")"
+line "sent" "$(bytes sent attempt.err " in $(count sends attempt.err) sends")"
 line "moved" "$(rate "$(number bytes attempt.err)" "$(number seconds attempt.err)"), sealed and opened"
 check "$(number bytes attempt.err)" $((256 * 1024 * 1024)) "every byte"
 

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,8 @@ static void on_connection(struct watch *watch, uint32_t events, void *owner)
         }
         return;
     }
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a flight is one write already */
     program->taken++;
     server_take(&program->server, fd, fd);
     if (program->taken == program->once) {

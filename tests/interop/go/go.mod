@@ -1,0 +1,3 @@
+module sessile/interop
+
+go 1.19
