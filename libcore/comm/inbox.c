@@ -50,6 +50,7 @@ struct sessile_inbox {
     unsigned full : 1;     /* the comms layer saw no room, and waits to be told */
     unsigned telling : 1;  /* room is on the stack */
     unsigned closing : 1;  /* the wire is gone; the session is not told yet */
+    unsigned half : 1;     /* only the reading side of it is */
     unsigned closed : 1;
     unsigned failed : 1;
     unsigned broken : 1; /* no memory for bytes that had arrived */
@@ -267,7 +268,12 @@ static void inbox_tell_closed(sessile_inbox *inbox)
         size_t taken = offer(inbox, inbox->kept.data + inbox->kept.start, inbox->kept.size);
         bytes_take(&inbox->kept, taken);
     }
-    if (!inbox->dead) {
+    if (inbox->dead) {
+        return;
+    }
+    if (inbox->half) {
+        sessile_session_receive_end(inbox->session);
+    } else {
         sessile_session_close(inbox->session);
     }
 }
@@ -447,11 +453,8 @@ size_t sessile_inbox_kept(sessile_inbox *inbox, const void **data)
     return known ? inbox->kept.size : 0;
 }
 
-void sessile_inbox_close(sessile_inbox *inbox)
+static void inbox_end(sessile_inbox *inbox)
 {
-    if (inbox == NULL || inbox->dead || inbox->closing || inbox->closed) {
-        return;
-    }
     inbox->closing = 1;
     if (inbox->offering) {
         return; /* The loop does it, after what arrived before. */
@@ -459,4 +462,28 @@ void sessile_inbox_close(sessile_inbox *inbox)
     inbox_enter(inbox);
     inbox_run(inbox);
     inbox_leave(inbox);
+}
+
+void sessile_inbox_receive_end(sessile_inbox *inbox)
+{
+    if (inbox == NULL || inbox->dead || inbox->closing || inbox->closed) {
+        return;
+    }
+    inbox->half = 1;
+    inbox_end(inbox);
+}
+
+void sessile_inbox_close(sessile_inbox *inbox)
+{
+    if (inbox == NULL || inbox->dead) {
+        return;
+    }
+    if (!inbox->closing && !inbox->closed) {
+        inbox_end(inbox);
+    } else if (inbox->half) {
+        inbox->half = 0;
+        if (inbox->closed) {
+            sessile_session_close(inbox->session);
+        }
+    }
 }

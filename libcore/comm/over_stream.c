@@ -7,9 +7,9 @@
  * same: its unread limit bounds it. Out: what the stream does not take is queued, and the inner session held until the
  * queue has drained; then, where the inner session is done with its wire, the stream is ended.
  *
- * The tunnel is shared by the inner session (until its release), the stream (until its closed) and the frames on the
- * stack. A tunnel whose inner session is freed stays until its queue is out, and leaves a stream that drops what still
- * arrives.
+ * The tunnel is shared by the inner session (until its release), the stream (until its closed or release) and the
+ * frames on the stack. When the inner session is freed, its queue still goes out, and what arrives from then on is
+ * dropped.
  */
 #include <sessile/error.h>
 #include <sessile/inbox.h>
@@ -40,7 +40,7 @@ struct tunnel {
     unsigned writable : 1; /* the stream became writable meanwhile */
     unsigned done : 1;     /* the inner session sends no more */
     unsigned ended : 1;    /* and the stream knows */
-    unsigned gone : 1;     /* the stream is closed, or left to itself */
+    unsigned gone : 1;     /* the stream is closed */
 };
 
 static void tunnel_drop(struct tunnel *tunnel)
@@ -107,19 +107,6 @@ static void tunnel_hold(struct tunnel *tunnel, int on)
     }
 }
 
-/* Leave the stream to itself: it drops what still arrives. */
-static void tunnel_leave_stream(struct tunnel *tunnel)
-{
-    if (tunnel->gone) {
-        return;
-    }
-    tunnel->gone = 1;
-    if (sessile_stream_set_callbacks(tunnel->stream, tunnel->callbacks, NULL) == 0) {
-        sessile_stream_set_manual(tunnel->stream, 0);
-    }
-    tunnel_drop(tunnel);
-}
-
 /* Once everything is out, end the stream. Before the outer session is ready there is no graceful end. */
 static void tunnel_finish(struct tunnel *tunnel)
 {
@@ -131,9 +118,6 @@ static void tunnel_finish(struct tunnel *tunnel)
         if (sessile_stream_end(tunnel->stream) == SESSILE_ERR_MISUSE) {
             sessile_stream_abort(tunnel->stream);
         }
-    }
-    if (tunnel->inner == NULL) {
-        tunnel_leave_stream(tunnel);
     }
 }
 
@@ -211,15 +195,12 @@ static void tunnel_close(struct tunnel *tunnel)
     }
 }
 
-/* ---- the outer stream's callbacks; app is NULL once the tunnel has left ---- */
+/* ---- the outer stream's callbacks---- */
 
 static int on_data(sessile_stream *stream, const void *data, size_t size, void *app)
 {
     struct tunnel *tunnel = app;
     (void)stream;
-    if (tunnel == NULL) {
-        return 0;
-    }
     tunnel->refs++;
     tunnel->unread += size;
     tunnel_take(tunnel, data, size);
@@ -231,10 +212,7 @@ static int on_data(sessile_stream *stream, const void *data, size_t size, void *
 static int on_end(sessile_stream *stream, void *app)
 {
     struct tunnel *tunnel = app;
-    if (tunnel == NULL) {
-        sessile_stream_end(stream);
-        return 0;
-    }
+    (void)stream;
     tunnel->refs++;
     tunnel_close(tunnel);
     tunnel_finish(tunnel);
@@ -246,9 +224,6 @@ static int on_writable(sessile_stream *stream, void *app)
 {
     struct tunnel *tunnel = app;
     (void)stream;
-    if (tunnel == NULL) {
-        return 0;
-    }
     tunnel->writable = 1;
     if (!tunnel->writing) {
         tunnel->refs++;
@@ -263,9 +238,6 @@ static void on_stream_closed(sessile_stream *stream, int error, void *app)
     struct tunnel *tunnel = app;
     (void)stream;
     (void)error;
-    if (tunnel == NULL || tunnel->gone) {
-        return;
-    }
     tunnel->gone = 1;
     tunnel_close(tunnel);
     tunnel_drop(tunnel);
@@ -275,9 +247,6 @@ static void on_stream_closed(sessile_stream *stream, int error, void *app)
 static void on_stream_release(void *app)
 {
     struct tunnel *tunnel = app;
-    if (tunnel == NULL || tunnel->gone) {
-        return;
-    }
     tunnel->gone = 1;
     queue_clear(tunnel);
     tunnel_close(tunnel);

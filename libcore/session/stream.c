@@ -109,19 +109,22 @@ static int stream_may_write(const sessile_stream *stream)
     return !s->over && !s->held && !stream->writing && outbox_left(s) && s->engine->writable(stream);
 }
 
-/* Write as much as bounds let, sending in between where this is the outermost call. */
+/* Write as much as bounds let, sending in between where this is the outermost call: sending may be what lifts a bound.
+ */
 static size_t stream_write_pieces(struct guard *g, sessile_stream *stream, const uint8_t *data, size_t size)
 {
     sessile_session *s = g->session;
     size_t done = 0;
-    int taken;
+    int taken = 0;
 
-    while (done < size && stream_may_write(stream)) {
-        taken = s->engine->write(stream, data + done, size - done);
+    for (;;) {
+        if (stream_may_write(stream))
+            taken = s->engine->write(stream, data + done, size - done);
         if (taken < 0)
             break;
         done += (size_t)taken;
-        if (done == size || !guard_may_send(g))
+        taken = 0;
+        if (done == size || !guard_may_send(g) || !s->outbox.size)
             break;
         stream->writing = 1;
         guard_flush(g);

@@ -258,7 +258,7 @@ static int seal(sessile_tls_config *config)
     int r;
 
     if ((r = tls_config_open(config)) || (r = complete(config)) || (r = tls_trust_seal(config)) ||
-        (r = finish_digest(config)))
+        (r = tls_psks_seal(config)) || (r = finish_digest(config)))
         return r;
     mem_wipe_free(config->passphrase, config->passphrase_size);
     config->passphrase = NULL;

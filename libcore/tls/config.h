@@ -65,7 +65,8 @@ struct sessile_tls_config {
     int ask_hello;
     int require_host;
     int keylog;
-    int ocsp; /* SESSILE_TLS_OCSP_* */
+    int suites_given; /* sessile_tls_config_set_ciphersuites() */
+    int ocsp;         /* SESSILE_TLS_OCSP_* */
     int ticket_count;
     size_t max_send_fragment;
 
@@ -146,7 +147,8 @@ void tls_trust_free(sessile_tls_config *config);
 sessile_tls_config *tls_config_find_host(const sessile_tls_config *config, const char *name, size_t size);
 void tls_hosts_free(sessile_tls_config *config);
 
-/* psk.c: the key of an identity, or NULL. */
+/* psk.c: make the SSL_CTX prefer what pre-shared keys go with; and the key of an identity, or NULL. */
+int tls_psks_seal(sessile_tls_config *config);
 const struct tls_psk *tls_config_find_psk(const sessile_tls_config *config, const char *identity);
 void tls_psks_free(sessile_tls_config *config);
 

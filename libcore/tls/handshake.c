@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #include "session/memory.h"
 #include "tls/tls.h"
@@ -91,23 +90,14 @@ void tls_engine_install_keylog(SSL_CTX *ctx)
 
 /* ---- setting libssl up ---- */
 
-static int tls_set_host(struct tls *t, SSL *ssl)
+/* Who is asked for. Who must answer is verified elsewhere (verify.c). */
+static int tls_set_name(struct tls *t, SSL *ssl)
 {
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    ASN1_OCTET_STRING *address;
-    int ok;
+    ASN1_OCTET_STRING *address = t->host ? tls_address_of(t->host) : NULL;
+    int is_name = t->host && !address;
 
-    if (!t->host)
-        return 1;
-    address = a2i_IPADDRESS(t->host);
-    ERR_clear_error();
-    if (!address)
-        return SSL_set_tlsext_host_name(ssl, t->host) &&
-               (!t->config->host_check || X509_VERIFY_PARAM_set1_host(param, t->host, 0));
-    ok = !t->config->host_check ||
-         X509_VERIFY_PARAM_set1_ip(param, ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address));
     ASN1_OCTET_STRING_free(address);
-    return ok;
+    return !is_name || SSL_set_tlsext_host_name(ssl, t->host);
 }
 
 static int tls_set_client(struct tls *t, SSL *ssl)
@@ -120,7 +110,7 @@ static int tls_set_client(struct tls *t, SSL *ssl)
     /* The one call of libssl's that returns 0 for success. */
     if (t->config->alpn && SSL_set_alpn_protos(ssl, t->config->alpn, (unsigned int)t->config->alpn_size) != 0)
         return 0;
-    return tls_set_host(t, ssl);
+    return tls_set_name(t, ssl);
 }
 
 /* A server that asks about its clients sends no ticket before the yes: tls_ready() does. */

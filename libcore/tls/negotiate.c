@@ -141,7 +141,9 @@ int sessile_tls_config_set_ciphersuites(sessile_tls_config *config, const char *
 {
     int r = open_list(config, "cipher suites", list);
 
-    return r ? r : set_list(config, "cipher suites", apply_ciphersuites, list);
+    if (!r && !(r = set_list(config, "cipher suites", apply_ciphersuites, list)))
+        config->suites_given = 1;
+    return r;
 }
 
 int sessile_tls_config_set_groups(sessile_tls_config *config, const char *list)

@@ -24,6 +24,20 @@ const struct tls_psk *tls_config_find_psk(const sessile_tls_config *config, cons
     return NULL;
 }
 
+/* libssl takes a key without a hash of its own for one of SHA-256, and chooses the suite before it looks at the keys.
+ */
+int tls_psks_seal(sessile_tls_config *config)
+{
+    static const char suites[] = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
+
+    if (config->role != SESSILE_SERVER || !config->psk_count || config->suites_given)
+        return 0;
+    if (SSL_CTX_set_ciphersuites(config->ctx, suites) != 1)
+        return tls_config_fail(config, SESSILE_ERR_CRYPTO,
+                               "libssl does not take the cipher suites for pre-shared keys");
+    return 0;
+}
+
 static int check_psk(sessile_tls_config *config, const char *identity, const void *data, size_t size)
 {
     size_t length = identity ? strlen(identity) : 0;

@@ -96,6 +96,8 @@ int tls_hello_answered(struct tls *t, sessile_question *question);
 void tls_hello_free(struct tls *t);
 
 /* verify.c */
+/* The address that host is, or NULL. The caller frees it. */
+ASN1_OCTET_STRING *tls_address_of(const char *host);
 int tls_verify_callback(X509_STORE_CTX *store, void *unused);
 int tls_status_callback(SSL *ssl, void *unused);
 int tls_peer_ask(struct tls *t);

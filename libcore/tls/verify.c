@@ -13,6 +13,7 @@
 #include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "tls/tls.h"
 
@@ -52,6 +53,35 @@ static int verify_with_answer(const struct tls *t, X509_STORE_CTX *store)
     return 0;
 }
 
+ASN1_OCTET_STRING *tls_address_of(const char *host)
+{
+    ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
+
+    ERR_clear_error();
+    return address;
+}
+
+/* Whom the certificate must be for, and when. Not left to libssl, which copies it from its SSL object to where it
+ * counts and goes on without where there is no memory for that. */
+static int verify_prepare(const struct tls *t, X509_STORE_CTX *store)
+{
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+    ASN1_OCTET_STRING *address;
+    int ok;
+
+    if (session_time(t->session) >= 0)
+        X509_VERIFY_PARAM_set_time(param, (time_t)session_time(t->session));
+    if (!t->host || !t->config->host_check)
+        return 1;
+    address = tls_address_of(t->host);
+    if (address)
+        ok = X509_VERIFY_PARAM_set1_ip(param, ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address));
+    else
+        ok = X509_VERIFY_PARAM_set1_host(param, t->host, 0);
+    ASN1_OCTET_STRING_free(address);
+    return ok;
+}
+
 int tls_verify_callback(X509_STORE_CTX *store, void *unused)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -61,8 +91,11 @@ int tls_verify_callback(X509_STORE_CTX *store, void *unused)
     (void)unused;
     if (t->peer_outcome != QUESTION_OPEN)
         return verify_with_answer(t, store);
-    if (session_time(t->session) >= 0)
-        X509_STORE_CTX_set_time(store, 0, (time_t)session_time(t->session));
+    if (!verify_prepare(t, store)) {
+        t->verify_code = X509_V_ERR_OUT_OF_MEM;
+        X509_STORE_CTX_set_error(store, t->verify_code);
+        return 0;
+    }
     ok = X509_verify_cert(store);
     if (ok < 0 && X509_STORE_CTX_get_error(store) == X509_V_OK)
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);

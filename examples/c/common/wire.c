@@ -210,7 +210,7 @@ static void wire_end_of_file(struct wire *wire)
     } else if (wire->session != NULL && !wire->closing && wire->broken) {
         sessile_inbox_close(wire->inbox);
     } else if (wire->session != NULL && !wire->closing) {
-        sessile_session_receive_end(wire->session);
+        sessile_inbox_receive_end(wire->inbox);
     }
 }
 

@@ -36,7 +36,8 @@ SESSILE_API int sessile_stream_set_release(sessile_stream *stream, void (*releas
  * than size, because the session is not ready yet, is held, or has reached the bound of what one call may produce, the
  * caller keeps the rest and writable tells when to go on. What was taken has been handed to send when the outermost
  * call returns. ERR_CLOSED after sessile_stream_end() or where the session is over; ERR_GONE; ERR_FAILED where this
- * very write failed the session. Callbacks: send, and all where send calls in. */
+ * very write failed the session. Where send lifts the hold itself, writable may come before a short write has
+ * returned. Callbacks: send, and all where send calls in. */
 SESSILE_API int sessile_stream_write(sessile_stream *stream, const void *data, size_t size);
 
 /* Half close: nothing more will be written; data still arrives. TLS sends close_notify, and the wire is closed

@@ -130,7 +130,8 @@ SESSILE_API int sessile_tls_config_set_ocsp_response(sessile_tls_config *config,
 SESSILE_API int sessile_tls_config_set_ocsp(sessile_tls_config *config, int mode);
 
 /* External pre-shared keys (RFC 8446, section 4.2.11; RFC 4279). A client offers the first; a server knows all (at most
- * 1024). identity: text of 1 to 128 bytes. key: 16 to 256 bytes. */
+ * 1024). In TLS 1.3 they go with suites of SHA-256, which a server that has any prefers unless its suites were set.
+ * identity: text of 1 to 128 bytes. data: the key, 16 to 256 bytes. */
 SESSILE_API int sessile_tls_config_add_psk(sessile_tls_config *config, const char *identity, const void *data,
                                            size_t size);
 
