@@ -90,6 +90,20 @@ static void wire_check(struct wire *wire, const char *fault)
         wire_fault(wire, fault);
 }
 
+/* What the hook leads to must not write to the bytes that are lent to it. */
+static int wire_hook_send(struct wire *wire, void *buffer, size_t size)
+{
+    void *copy = need_memory(malloc(size ? size : 1));
+    int result;
+
+    memcpy(copy, buffer, size);
+    result = wire_hook(wire, "send", buffer, size);
+    if (memcmp(copy, buffer, size) != 0)
+        wire_fault(wire, "the bytes changed during send");
+    free(copy);
+    return result;
+}
+
 static int wire_send(void *handle, void *buffer, size_t size)
 {
     struct wire *wire = handle;
@@ -110,7 +124,7 @@ static int wire_send(void *handle, void *buffer, size_t size)
     wire->sent_size += size;
     journal_add(wire->journal, "send(%zu)", size);
     wire->sending = 1;
-    result = wire_hook(wire, "send", buffer, size);
+    result = wire_hook_send(wire, buffer, size);
     wire->sending = 0;
     memset(buffer, 0xee, size); /* the callee may overwrite */
     return result;

@@ -257,6 +257,8 @@ static void dropping_a_question_refuses_it_when_the_session_next_rests(void **st
     assert_int_equal(side.recorder.closed, 0); /* one reference is left */
     sessile_question_free(side.recorder.question);
     assert_int_equal(sessile_session_error(side.wire.session), 0);
+    assert_int_equal(sessile_session_want(side.wire.session), 0);
+    assert_int_equal(side.recorder.closed, 0); /* who looks calls nobody back */
     sessile_session_hold(side.wire.session, 0);
     assert_int_equal(side.recorder.error, SESSILE_ERR_REFUSED);
     assert_null(side_done(&side));

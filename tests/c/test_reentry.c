@@ -332,6 +332,56 @@ static void a_receive_inside_what_an_answer_leads_to_takes_nothing(void **state)
     assert_null(side_done(&side));
 }
 
+/* A comms layer that offers at once where it should note and wait. */
+struct eager {
+    sessile_session *session;
+    int resumes;
+    int results;
+    int started;
+};
+
+static int eager_send(void *handle, void *buffer, size_t size)
+{
+    (void)handle, (void)buffer, (void)size;
+    return 0;
+}
+
+static void eager_resume(void *handle)
+{
+    struct eager *eager = handle;
+
+    eager->resumes++;
+    if (eager->resumes < 1000)
+        eager->results |= sessile_session_receive(eager->session, "D\0\1x", 4);
+}
+
+static int eager_data(sessile_stream *stream, const void *data, size_t size, void *app)
+{
+    struct eager *eager = app;
+
+    (void)stream, (void)data, (void)size;
+    if (!eager->started++)
+        eager->results |= sessile_session_receive(eager->session, "D\0\1x", 4);
+    return 0;
+}
+
+static void resume_is_not_repeated_to_a_receive_that_cannot_take_anything(void **state)
+{
+    struct eager eager = {.results = 0};
+    sessile_callbacks *callbacks = sessile_callbacks_new();
+
+    (void)state;
+    sessile_callbacks_set_data(callbacks, eager_data);
+    eager.session = sessile_session_create(&eager, eager_send, NULL);
+    sessile_session_set_resume(eager.session, eager_resume);
+    assert_int_equal(toy_start(eager.session, SESSILE_SERVER, callbacks, &eager), 0);
+    assert_int_equal(sessile_session_receive(eager.session, "H\0\0D\0\1xD\0", 9), 7);
+    assert_int_equal(eager.results, 0);
+    assert_int_equal(eager.resumes, 1);
+    sessile_session_free(eager.session);
+    sessile_callbacks_free(callbacks);
+}
+
 struct arrivals {
     struct wire *wire;
     const uint8_t *data;
@@ -500,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_receive_inside_send_takes_nothing_where_the_outer_one_left_something),
         cmocka_unit_test(a_receive_inside_the_sends_between_units_takes_nothing),
         cmocka_unit_test(a_receive_inside_what_an_answer_leads_to_takes_nothing),
+        cmocka_unit_test(resume_is_not_repeated_to_a_receive_that_cannot_take_anything),
         cmocka_unit_test(however_receives_are_nested_units_are_taken_in_order),
         cmocka_unit_test(a_million_messages_between_two_sessions_need_64_kib_of_stack),
     };

@@ -315,6 +315,22 @@ static void a_failing_send_ends_the_session(void **state)
     assert_null(side_done(&side));
 }
 
+static void a_failing_send_does_not_hide_what_failed_before(void **state)
+{
+    struct toy_script script = {.size = 0};
+    struct side side;
+
+    (void)state;
+    toy_open_ready(&side, 0);
+    side.wire.hook = fail_send;
+    toy_add_echo(&script, 20);
+    toy_add(&script, TOY_FAIL, "");
+    assert_int_equal(wire_arrive(&side.wire, script.data, script.size), -1);
+    assert_int_equal(side.recorder.error, SESSILE_ERR_PROTOCOL);
+    assert_string_equal(sessile_session_error_text(side.wire.session), "the peer sent FAIL with 0 bytes");
+    assert_null(side_done(&side));
+}
+
 static int fail_all(struct recorder *recorder, const char *callback)
 {
     return recorder->app == NULL || strcmp(recorder->app, callback) == 0 ? -5 : 0;
@@ -593,6 +609,7 @@ int main(void)
         cmocka_unit_test(feeding_byte_by_byte_is_linear),
         cmocka_unit_test(the_first_error_sticks_with_its_text),
         cmocka_unit_test(a_failing_send_ends_the_session),
+        cmocka_unit_test(a_failing_send_does_not_hide_what_failed_before),
         cmocka_unit_test(a_negative_result_of_any_callback_fails_the_session),
         cmocka_unit_test(ending_sends_drops_what_arrives_and_closes_when_the_peer_has_ended),
         cmocka_unit_test(both_streams_close_before_the_session),

@@ -33,6 +33,8 @@ static int put_note(struct recorder *recorder, const char *callback)
 
     if (strcmp(callback, "question") != 0)
         return 0;
+    if (sessile_question_count(question, TOY_ITEM_TEXT) != 1)
+        recorder->fault = "a question was asked without what it is about";
     if (sessile_question_put(question, TOY_ITEM_NOTE, "note", 4) < 0)
         sessile_question_refuse(question, 0);
     else

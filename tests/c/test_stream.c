@@ -113,23 +113,29 @@ static int end_in_send(struct wire *wire, const char *callback, void *buffer, si
 {
     (void)buffer, (void)size;
     if (strcmp(callback, "send") == 0)
-        sessile_stream_end(sessile_session_stream(wire->session));
+        sessile_stream_end(wire->app);
     return 0;
 }
 
+/* Ending the second stream sends nothing: that it is ended is known to the core alone. */
 static void a_large_write_stops_where_the_stream_is_ended_inside(void **state)
 {
     struct side side;
     int taken;
 
     (void)state;
-    toy_open_ready(&side, 0);
-    side.wire.hook = end_in_send;
-    taken = sessile_stream_write(stream_of(&side), megabyte, sizeof megabyte);
-    assert_in_range(taken, 1, 262144);
-    assert_memory_equal(side.wire.sent + side.wire.sent_size - 3, "E\0\0", 3);
-    assert_string_equal(journal_text(&side.journal), "");
-    assert_null(side_done(&side));
+    for (int second = 0; second <= 1; second++) {
+        memset(&side, 0, sizeof side);
+        side_open(&side, 0);
+        assert_int_equal(toy_start_two(side.wire.session, SESSILE_SERVER, side.callbacks, &side.recorder), 0);
+        toy_arrive(&side, TOY_HELLO, "");
+        side.wire.hook = end_in_send;
+        side.wire.app = second ? toy_of(side.wire.session)->second : toy_of(side.wire.session)->stream;
+        taken = sessile_stream_write(side.wire.app, megabyte, sizeof megabyte);
+        assert_in_range(taken, 1, 262144);
+        assert_string_equal(journal_text(&side.journal), "ready");
+        assert_null(side_done(&side));
+    }
 }
 
 /* ---- ending ---- */
@@ -237,6 +243,24 @@ static void a_held_wire_takes_a_bounded_amount_of_replies(void **state)
     assert_int_equal(side.wire.resumes, 1);
     assert_int_equal(side.wire.sent_size, 300 * 1003);
     assert_string_equal(journal_text(&side.journal), "data(3)");
+    assert_null(side_done(&side));
+}
+
+static void each_hold_allows_replies_anew(void **state)
+{
+    struct toy_script script = {.size = 0};
+    struct side side;
+
+    (void)state;
+    toy_open_ready(&side, 0);
+    toy_add_echo(&script, HELD_LIMIT);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(sessile_session_hold(side.wire.session, 1), 0);
+        assert_int_equal(wire_arrive(&side.wire, script.data, script.size), script.size);
+        assert_int_equal(toy_arrive(&side, TOY_DATA, "abc"), 0);
+        assert_int_equal(sessile_session_hold(side.wire.session, 0), 0);
+        assert_int_equal(side.recorder.size, 3 * i);
+    }
     assert_null(side_done(&side));
 }
 
@@ -533,6 +557,7 @@ int main(void)
         cmocka_unit_test(an_end_that_nobody_listens_for_ends_this_side_after_what_waits_to_be_written),
         cmocka_unit_test(data_that_nobody_listens_for_fails_the_session),
         cmocka_unit_test(a_held_wire_takes_a_bounded_amount_of_replies),
+        cmocka_unit_test(each_hold_allows_replies_anew),
         cmocka_unit_test(a_batch_does_not_widen_the_bound_of_a_held_wire),
         cmocka_unit_test(an_echo_to_a_peer_that_never_reads_is_bounded),
         cmocka_unit_test(a_stream_in_manual_credit_stops_at_its_limit),

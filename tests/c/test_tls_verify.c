@@ -407,6 +407,18 @@ static void the_right_pre_shared_key_is_proof(void **state)
     }
 }
 
+static void a_key_is_preferred_to_a_certificate(void **state)
+{
+    struct tls_pair pair;
+
+    (void)state;
+    use_psk("me", key, SESSILE_TLS_1_3);
+    config_show(server, configs_pki.ed25519);
+    pair_open(&pair, client, server);
+    assert_int_equal(sessile_tls_peer_count(pair.client.session), 0);
+    pair_free(&pair);
+}
+
 static void a_wrong_pre_shared_key_is_none(void **state)
 {
     struct tls_pair pair;
@@ -502,6 +514,7 @@ int main(void)
         TEST(a_missing_response_is_accepted_where_requested),
         TEST(a_required_response_does_not_stop_resumption),
         TEST(the_right_pre_shared_key_is_proof),
+        TEST(a_key_is_preferred_to_a_certificate),
         TEST(a_wrong_pre_shared_key_is_none),
         TEST(an_unknown_identity_is_refused),
         TEST(a_key_does_not_replace_a_required_certificate),

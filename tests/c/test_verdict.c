@@ -80,6 +80,21 @@ static void pausing_inside_a_callback_stops_before_the_next_unit(void **state)
     assert_null(side_done(&side));
 }
 
+static void pausing_inside_resume_leads_to_another_resume(void **state)
+{
+    struct side side;
+
+    (void)state;
+    toy_open_ready(&side, 1);
+    side.recorder.hook = pause_on_data;
+    for (int i = 0; i < 3; i++)
+        toy_arrive(&side, TOY_DATA, "abc");
+    for (int i = 0; i < 3; i++)
+        sessile_session_pause(side.wire.session, 0);
+    assert_string_equal(journal_text(&side.journal), "data(3) resume data(3) resume data(3)");
+    assert_null(side_done(&side));
+}
+
 /* ---- the wire closes ---- */
 
 static void a_wire_that_closes_between_two_units_is_dropped(void **state)
@@ -379,6 +394,7 @@ int main(void)
         cmocka_unit_test(pausing_without_a_resume_callback_is_misuse),
         cmocka_unit_test(a_paused_session_takes_nothing_and_resumes_when_it_goes_on),
         cmocka_unit_test(pausing_inside_a_callback_stops_before_the_next_unit),
+        cmocka_unit_test(pausing_inside_resume_leads_to_another_resume),
         cmocka_unit_test(a_wire_that_closes_between_two_units_is_dropped),
         cmocka_unit_test(a_wire_that_closes_in_a_unit_is_truncated),
         cmocka_unit_test(a_wire_that_closes_after_the_peers_end_is_clean),

@@ -62,6 +62,7 @@ static int on_send(void *handle, void *buffer, size_t size)
     assert_true(size > 0);
     if (end->send_fails)
         return -1;
+    end->peer->last = start;
     bytes_add(&end->peer->wire, buffer, size);
     if (pair->flip && end->peer->role == pair->flip_role && pair->flip_at >= start && pair->flip_at - start < size)
         end->peer->wire.data[pair->flip_at] ^= pair->flip;
@@ -392,6 +393,8 @@ static size_t wire_show(struct tls_end *end)
         more = next_random(&pair->seed) % 3 ? 1 + next_random(&pair->seed) % more : 0;
     else if (pair->policy == WIRE_CUT && pair->cut_role == end->role && end->shown < pair->cut)
         more = pair->cut - end->shown < more ? pair->cut - end->shown : more;
+    else if (pair->policy == WIRE_FLIGHTS && end->shown < end->last + pair->cut)
+        more = end->last + pair->cut - end->shown < more ? end->last + pair->cut - end->shown : more;
     end->shown += more;
     return hidden;
 }

@@ -25,9 +25,10 @@ void bytes_clear(struct tls_bytes *bytes);
 /* How the wire hands out what waits. */
 enum wire_policy {
     WIRE_WHOLE,
-    WIRE_BYTES,  /* one byte more each time */
-    WIRE_CUT,    /* up to the offset cut of what goes to cut_role, then all */
-    WIRE_RANDOM, /* by seed */
+    WIRE_BYTES,   /* one byte more each time */
+    WIRE_CUT,     /* up to the offset cut of what goes to cut_role, then all */
+    WIRE_FLIGHTS, /* each send up to the offset cut of its own, then all */
+    WIRE_RANDOM,  /* by seed */
 };
 
 /* How an end answers its questions. */
@@ -79,6 +80,7 @@ struct tls_end {
 
     /* The wire to this end. */
     struct tls_bytes wire; /* all that ever came */
+    size_t last;           /* where the last flight begins */
     size_t shown;
     size_t taken;
     int again;    /* resume came */
