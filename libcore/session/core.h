@@ -51,7 +51,7 @@ struct sessile_stream {
     sessile_stream *next;
     sessile_callbacks *callbacks; /* its own, or NULL for the session's */
     void *app;
-    void (*release)(void *app);
+    sessile_on_stream_release release;
     size_t unread;
     unsigned manual : 1;
     unsigned writing : 1; /* a write is between two of its pieces: another would come in between */

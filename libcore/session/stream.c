@@ -89,7 +89,7 @@ int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *call
     return guard_leave(&g, SESSILE_OK);
 }
 
-int sessile_stream_set_release(sessile_stream *stream, void (*release)(void *app))
+int sessile_stream_set_release(sessile_stream *stream, sessile_on_stream_release release)
 {
     struct guard g;
     int result = stream_enter(&g, stream);

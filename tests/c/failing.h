@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Allocators that count, and fail where they are told to: one for libsessile, one for libssl and libcrypto. For tests of
- * what happens without memory, and of what is held.
+ * Allocators that count, and fail where they are told to: one for libsessile, one for libssl and libcrypto. For tests
+ * of what happens without memory, and of what is held.
  */
 #ifndef TESTS_FAILING_H
 #define TESTS_FAILING_H

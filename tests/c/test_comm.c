@@ -244,6 +244,45 @@ static void inbox_close_tells_of_half_a_record(void **state)
     link_free(&link);
 }
 
+/* The client says close_notify and closes its direction (FIN), with all of it in one kept piece: the server still
+ * answers. The wire may close altogether afterwards. */
+static void inbox_ends_in_one_direction_and_the_other_goes_on(void **state)
+{
+    struct link link;
+    (void)state;
+    link_shake_hands(&link, 1000);
+    link.server.side.end_with_peer = 0;
+    side_send(&link.client.side, "hello", 5);
+    assert_int_equal(sessile_stream_end(link.client.side.stream), 0);
+    port_feed(&link.server, &link.client, 7);
+    sessile_inbox_receive_end(link.server.inbox);
+    sessile_inbox_receive_end(link.server.inbox);
+    assert_got(&link.server.side, "hello", 5);
+    assert_int_equal(link.server.side.closed, 0);
+    assert_int_equal(sessile_stream_write(link.server.side.stream, "and back", 8), 8);
+    link_pump(&link, 1000);
+    assert_got(&link.client.side, "and back", 8);
+    sessile_inbox_close(link.server.inbox);
+    assert_int_equal(link.server.side.closed, 1);
+    assert_int_equal(link.server.side.error, SESSILE_ERR_DROPPED);
+    link_free(&link);
+}
+
+static void inbox_ends_in_one_direction_and_that_is_too_early(void **state)
+{
+    struct link link;
+    (void)state;
+    link_shake_hands(&link, 1000);
+    side_send(&link.client.side, "hello", 5);
+    link.client.queue_size -= 3;
+    port_feed(&link.server, &link.client, 4);
+    sessile_inbox_receive_end(link.server.inbox);
+    assert_int_equal(link.server.side.closed, 1);
+    assert_int_equal(link.server.side.error, SESSILE_ERR_TRUNCATED);
+    sessile_inbox_close(link.server.inbox);
+    link_free(&link);
+}
+
 static int pause_session(struct side *side)
 {
     return sessile_session_pause(side->session, 1);
@@ -349,6 +388,8 @@ int main(void)
         cmocka_unit_test(inbox_leaves_what_follows_a_detached_session),
         cmocka_unit_test(inbox_leaves_what_follows_in_the_same_span),
         cmocka_unit_test(inbox_close_tells_of_half_a_record),
+        cmocka_unit_test(inbox_ends_in_one_direction_and_the_other_goes_on),
+        cmocka_unit_test(inbox_ends_in_one_direction_and_that_is_too_early),
         cmocka_unit_test(inbox_close_waits_for_what_is_kept),
         cmocka_unit_test(inbox_close_inside_a_receive_comes_last),
         cmocka_unit_test(inbox_resumes_in_the_middle_of_a_receive),

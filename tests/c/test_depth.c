@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Two TLS sessions whose send callbacks call each other's receive, with nothing in between, finish a handshake and play
- * ping-pong a million times inside one call, on a stack of 64 KiB: no send is ever inside a send of the same session. */
+ * ping-pong a million times inside one call, on a stack of 64 KiB: no send is ever inside a send of the same session.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Handshakes: versions, kinds of certificate, client certificates, application protocols, flights, and what can be asked
- * about a session once it is ready. */
+ * Handshakes: versions, kinds of certificate, client certificates, application protocols, flights, and what can be
+ * asked about a session once it is ready. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

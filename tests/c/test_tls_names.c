@@ -292,9 +292,9 @@ static int answering(struct tls_end *end, enum event event)
     if (config_to_use)
         assert_int_equal(sessile_tls_question_use_config(end->question, config_to_use), SESSILE_OK);
     if (protocol_to_put)
-        assert_int_equal(sessile_question_put(end->question, SESSILE_ITEM_ALPN, protocol_to_put,
-                                              strlen(protocol_to_put)),
-                         SESSILE_OK);
+        assert_int_equal(
+            sessile_question_put(end->question, SESSILE_ITEM_ALPN, protocol_to_put, strlen(protocol_to_put)),
+            SESSILE_OK);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The wire: bytes are appended by send and shown by pair_run(). An offer that was not all taken is repeated when more is
- * shown or when resume has asked for it, never otherwise: a session that forgets to ask stands still, and its test
+ * The wire: bytes are appended by send and shown by pair_run(). An offer that was not all taken is repeated when more
+ * is shown or when resume has asked for it, never otherwise: a session that forgets to ask stands still, and its test
  * fails. */
 #include "tls_pair.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program that knows only what is installed: two sessions in memory say hello to each other over TLS, with a shared key.
+ * A program that knows only what is installed: two sessions in memory say hello to each other over TLS, with a shared
+ * key.
  */
 #include <stdio.h>
 #include <string.h>

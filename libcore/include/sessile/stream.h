@@ -27,9 +27,10 @@ SESSILE_API sessile_session *sessile_stream_session(sessile_stream *stream);
  * held; NULL goes back to the session's. Returns 0, ERR_GONE or ERR_BUSY. */
 SESSILE_API int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *callbacks, void *app);
 
+typedef void (*sessile_on_stream_release)(void *app);
 /* Tell where no closed will come: the session is freed before the stream is closed, and app of
  * sessile_stream_set_callbacks() is used no more. Called once, last. Returns 0, ERR_CLOSED, ERR_GONE or ERR_BUSY. */
-SESSILE_API int sessile_stream_set_release(sessile_stream *stream, void (*release)(void *app));
+SESSILE_API int sessile_stream_set_release(sessile_stream *stream, sessile_on_stream_release release);
 
 /* Send application data.
  * data, size: read during the call only. Returns how many bytes were taken, 0 to size (at most INT_MAX); where less
