@@ -148,6 +148,8 @@ int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
     if (stream->session->over || stream->session->wire_gone || stream->session->ending || stream->session->detached ||
         stream->ended)
         return guard_leave(&g, SESSILE_ERR_CLOSED);
+    if (!size)
+        return guard_leave(&g, 0);
     if (size > INT_MAX)
         size = INT_MAX;
     sessile_stream_keep(stream); /* what send leads to may end it */
