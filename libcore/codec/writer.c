@@ -18,7 +18,7 @@ static int writer_grow(struct writer *w, size_t size)
         capacity *= 2;
     if (!(data = mem_alloc(capacity)))
         return -1;
-    if (w->size)
+    if (w->data)
         memcpy(data, w->data, w->size);
     mem_wipe_free(w->data, w->size);
     w->data = data;

@@ -43,7 +43,7 @@ static int tls_bio_write(BIO *bio, const char *data, size_t size, size_t *put)
     *put = 0;
     if (!(room = outbox_extend(t->session, size))) {
         tls_why(t, SESSILE_ERR_MEMORY, "no memory for what is to be sent");
-        return 0;
+        return -1; /* libssl 3.5 takes 0 for a success */
     }
     memcpy(room, data, size);
     *put = size;

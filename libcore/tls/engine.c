@@ -310,26 +310,24 @@ const struct engine tls_engine = {
 
 /* ---- the beginning ---- */
 
-struct tls *tls_prepare(sessile_session *session, int *result)
+int tls_prepare(sessile_session *session, struct tls **result)
 {
-    struct tls *t;
+    struct tls *t = session_engine(session) == &tls_engine ? session_state(session) : NULL;
 
-    *result = SESSILE_OK;
-    if (session_engine(session) == &tls_engine)
-        return session_state(session);
-    if (session_engine(session) || session_over(session)) {
-        *result = SESSILE_ERR_MISUSE;
-        return NULL;
-    }
+    *result = t;
+    if (session_over(session) || (session_engine(session) && !t) || (t && t->phase != TLS_PREPARED))
+        return SESSILE_ERR_MISUSE;
+    if (t)
+        return SESSILE_OK;
     if (!(t = mem_zalloc(sizeof *t)) || !(t->stream = stream_new(session))) {
         mem_free(t);
-        *result = SESSILE_ERR_MEMORY;
-        return NULL;
+        return SESSILE_ERR_MEMORY;
     }
     t->session = session;
     sessile_stream_keep(t->stream);
     session_set_engine(session, &tls_engine, t);
-    return t;
+    *result = t;
+    return SESSILE_OK;
 }
 
 static int tls_host_is_usable(const char *host)
@@ -393,8 +391,8 @@ static int tls_begin(sessile_session *session, int role, sessile_tls_config *con
 
     if (result < 0 || (result = guard_enter_live(&g, session)) < 0)
         return result;
-    t = tls_prepare(session, &result);
-    if (t && (t->phase != TLS_PREPARED || session_over(session) || (t->keylog && !config->keylog)))
+    result = tls_prepare(session, &t);
+    if (result == SESSILE_OK && t->keylog && !config->keylog)
         result = SESSILE_ERR_MISUSE;
     if (result == SESSILE_OK)
         result = tls_equip(t, role, config, host);
@@ -426,10 +424,8 @@ int sessile_tls_insecure_keylog(sessile_session *session, int on)
 
     if (result < 0)
         return result;
-    t = tls_prepare(session, &result);
-    if (t && t->phase != TLS_PREPARED)
-        result = SESSILE_ERR_MISUSE;
-    else if (t)
+    result = tls_prepare(session, &t);
+    if (result == SESSILE_OK)
         t->keylog = on != 0;
     return guard_leave(&g, result);
 }

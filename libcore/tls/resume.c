@@ -73,9 +73,7 @@ int sessile_tls_resume(sessile_session *session, const void *data, size_t size)
     result = guard_enter_live(&g, session);
     if (result < 0)
         return result;
-    t = tls_prepare(session, &result);
-    if (t && t->phase != TLS_PREPARED)
-        result = SESSILE_ERR_MISUSE;
+    result = tls_prepare(session, &t);
     if (result == SESSILE_OK) {
         mem_wipe_free(t->resume, t->resume_size);
         t->resume = mem_copy(data, size);

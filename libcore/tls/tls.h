@@ -64,9 +64,8 @@ struct tls {
 
 /* engine.c */
 extern const struct engine tls_engine;
-/* The TLS state of a session, made if there is none; NULL: another protocol, or no memory, with *result saying which.
- */
-struct tls *tls_prepare(sessile_session *session, int *result);
+/* The TLS state of a session that has not begun, made if there is none. 0, ERR_MISUSE or ERR_MEMORY. */
+int tls_prepare(sessile_session *session, struct tls **result);
 int tls_send_close(struct tls *t);
 
 /* bio.c */
@@ -110,7 +109,7 @@ size_t tls_peer_count(const struct tls *t);
 X509 *tls_peer(const struct tls *t, size_t index);
 
 /* resume.c */
-int tls_new_session_callback(SSL *ssl, SSL_SESSION *session);
+int tls_new_session_callback(SSL *ssl, SSL_SESSION *ticket);
 int tls_ticket_key_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                             int sealing);
 /* Offer the session that was brought for this host and config, if it is theirs. 0 or ERR_MEMORY. */
