@@ -369,7 +369,7 @@ static void the_key_log_is_the_same_as_the_peers(void **state)
     sessile_tls_config_free(server);
 }
 
-/* ---- traces and counters: libssl tells nothing of a change_cipher_spec that arrives ---- */
+/* ---- traces and counters ---- */
 
 static void trace_to(struct tls_pair *pair, int version)
 {

@@ -414,6 +414,7 @@ static void getters_tell_what_was_agreed_on_also_after_the_end(void **state)
 
     (void)state;
     MUST(sessile_tls_config_set_ciphersuites(client, "TLS_AES_128_GCM_SHA256"));
+    MUST(sessile_tls_config_set_groups(client, "X25519"));
     pair_open(&pair, client, server);
     talk_and_end(&pair);
     for (struct tls_end *end = &pair.client; end; end = end == &pair.client ? &pair.server : NULL) {
@@ -442,6 +443,36 @@ static void what_is_written_before_ready_waits_for_writable(void **state)
     assert_ready(&pair);
     assert_true(end_got(&pair.server, "early bird") && end_got(&pair.client, "early worm"));
     assert_int_equal(pair.client.writable, 1);
+    pair_free(&pair);
+}
+
+static void want_tells_what_the_next_record_needs(void **state)
+{
+    struct tls_pair pair;
+    sessile_session *s = sessile_session_create(NULL, (sessile_comm_send)abort, NULL);
+    size_t record;
+
+    (void)state;
+    assert_int_equal(sessile_session_want(s), 0);
+    assert_int_equal(sessile_session_want_max(s), 0);
+    sessile_session_free(s);
+    pair_init(&pair, client, server);
+    assert_int_equal(pair_start(&pair), SESSILE_OK);
+    s = pair.server.session;
+    record = pair.server.wire.size;
+    assert_int_equal(sessile_session_want(s), 5);
+    assert_int_equal(sessile_session_receive(s, pair.server.wire.data, 4), 0);
+    assert_int_equal(sessile_session_want(s), 5);
+    assert_int_equal(sessile_session_receive(s, pair.server.wire.data, 5), 0);
+    assert_int_equal(sessile_session_want(s), record);
+    assert_int_equal(sessile_session_receive(s, pair.server.wire.data, record - 1), 0);
+    assert_int_equal(sessile_session_want(s), record);
+    assert_true(sessile_session_want_max(s) >= 5 + 16384 + 256 && sessile_session_want_max(s) <= 5 + 16384 + 2048);
+    pair_run(&pair);
+    assert_ready(&pair);
+    assert_int_equal(sessile_session_want(s), 5);
+    talk_and_end(&pair);
+    assert_int_equal(sessile_session_want(s), 0);
     pair_free(&pair);
 }
 
@@ -526,6 +557,7 @@ int main(void)
         TEST(getters_are_empty_before_ready),
         TEST(getters_tell_what_was_agreed_on_also_after_the_end),
         TEST(what_is_written_before_ready_waits_for_writable),
+        TEST(want_tells_what_the_next_record_needs),
         TEST(connect_refuses_what_is_no_host),
         TEST(the_key_log_needs_the_configs_leave),
         TEST(a_session_has_one_protocol),

@@ -219,22 +219,27 @@ static void with_every_allocation_failing(void **state)
     sessile_tls_config_free(server);
 }
 
+/* Not every libssl needs memory for it. */
 static void a_write_without_memory_fails_and_libssl_rests(void **state)
 {
     struct tls_pair pair;
+    int taken;
 
     (void)state;
     for (int which = 0; which < 2; which++) {
         plain();
         pair_open(&pair, client, server);
         failing_at(which, 0, 1);
-        assert_true(sessile_stream_write(pair.client.stream, block, sizeof block) < 0);
-        assert_int_equal(sessile_session_error(pair.client.session), SESSILE_ERR_MEMORY);
-        assert_failed(&pair.client, SESSILE_ERR_MEMORY);
+        taken = sessile_stream_write(pair.client.stream, block, sizeof block);
+        if (which == FAILING_OURS || taken != sizeof block) {
+            assert_true(taken < 0);
+            assert_failed(&pair.client, SESSILE_ERR_MEMORY);
+            failing_off();
+            assert_failed(&pair.client, SESSILE_ERR_MEMORY);
+            pair_run(&pair);
+            assert_int_equal(pair.server.error, SESSILE_ERR_TRUNCATED);
+        }
         failing_off();
-        assert_failed(&pair.client, SESSILE_ERR_MEMORY);
-        pair_run(&pair);
-        assert_int_equal(pair.server.error, SESSILE_ERR_TRUNCATED);
         pair_free(&pair);
         sessile_tls_config_free(client);
         sessile_tls_config_free(server);

@@ -251,13 +251,20 @@ static void note(struct outcome *outcome, struct tls_end *end)
     outcome->left = outcome->error ? 0 : end->wire.size - end->taken; /* a receive that fails does not say */
 }
 
+/* What a ticket holds has not always the same size, which its cipher rounds up; all else has. */
+static size_t slack(int counter)
+{
+    return counter == SESSILE_COUNT_TAKEN || counter == SESSILE_COUNT_SENT ? 48 : 0;
+}
+
 static void compare(const struct outcome *expected, const struct outcome *seen)
 {
     assert_string_equal(seen->log, expected->log);
     assert_int_equal(seen->data.size, expected->data.size);
     if (seen->data.size)
         assert_memory_equal(seen->data.data, expected->data.data, seen->data.size);
-    assert_memory_equal(seen->counters, expected->counters, sizeof seen->counters);
+    for (int i = 0; i < 7; i++)
+        assert_in_range(seen->counters[i] + slack(i), expected->counters[i], expected->counters[i] + 2 * slack(i));
     assert_int_equal(seen->left, expected->left);
     assert_int_equal(seen->error, expected->error);
 }
