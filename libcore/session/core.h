@@ -70,6 +70,7 @@ struct question_item {
 struct question_items {
     struct question_item *list;
     size_t count;
+    size_t capacity;
 };
 
 struct sessile_question {

@@ -45,6 +45,8 @@ struct engine {
     void (*wire_gone)(sessile_session *session, size_t left);
     /* How one stream ended, given how the session did. */
     int (*stream_verdict)(const sessile_stream *stream, int error);
+    /* Tracing was turned on. May be NULL. */
+    void (*traced)(sessile_session *session);
     /* At rest: give back what an idle session does not need. */
     void (*rest)(sessile_session *session);
     /* Free the state: the session is over and no frame of the engine is on the stack. */
@@ -77,6 +79,8 @@ int session_ending(const sessile_session *session);
 
 /* ---- the outbox ---- */
 
+/* Whether the wire is held and has taken as much of what the application did not write as it shall. */
+int session_owes_too_much(const sessile_session *session);
 /* How many bytes may still be produced by this call. */
 size_t outbox_room(const sessile_session *session);
 /* Room for exactly size bytes at the end, to be filled at once; NULL where there is no memory. */
@@ -130,6 +134,7 @@ const void *question_given(const sessile_question *question, int item, size_t *s
 void session_ask(sessile_session *session, sessile_question *question);
 int question_outcome(const sessile_question *question);
 int question_reason(const sessile_question *question);
+sessile_session *question_session(const sessile_question *question);
 /* Whether it can still be answered. */
 int question_is_open(const sessile_question *question);
 

@@ -44,11 +44,15 @@ static void question_unref(sessile_question *q)
 
 static int items_add(struct question_items *items, int item, const void *data, size_t size)
 {
-    struct question_item *list = mem_realloc(items->list, (items->count + 1) * sizeof *list);
+    size_t capacity = items->capacity ? items->capacity * 2 : 8;
+    struct question_item *list = items->list;
 
-    if (!list)
-        return SESSILE_ERR_MEMORY;
-    items->list = list;
+    if (items->count == items->capacity) {
+        if (!(list = mem_realloc(list, capacity * sizeof *list)))
+            return SESSILE_ERR_MEMORY;
+        items->list = list;
+        items->capacity = capacity;
+    }
     list[items->count].item = item;
     list[items->count].size = size;
     if (!(list[items->count].data = mem_copy(data, size)))
@@ -100,6 +104,11 @@ int question_outcome(const sessile_question *q)
 int question_reason(const sessile_question *q)
 {
     return q ? q->reason : 0;
+}
+
+sessile_session *question_session(const sessile_question *q)
+{
+    return q->session;
 }
 
 int question_is_open(const sessile_question *q)
@@ -289,8 +298,8 @@ size_t sessile_question_count(sessile_question *q, int item)
 {
     size_t count = 0;
 
-    while (q && items_find(&q->items, item, count))
-        count++;
+    for (size_t i = 0; q && i < q->items.count; i++)
+        count += q->items.list[i].item == item;
     return count;
 }
 

@@ -8,7 +8,7 @@
 #include "session/guard.h"
 
 /* A held wire takes a bounded amount of replies; one that is gone holds nothing up any more. */
-static int receive_owes_too_much(const sessile_session *s)
+int session_owes_too_much(const sessile_session *s)
 {
     return s->held && !s->wire_gone && s->replies + s->outbox.size >= HELD_LIMIT;
 }
@@ -16,7 +16,7 @@ static int receive_owes_too_much(const sessile_session *s)
 /* Whether a unit may be taken now, all reasons but order. */
 int session_takes(const sessile_session *s)
 {
-    return s->started && !s->over && !s->paused && !s->blocking && !receive_owes_too_much(s) && !s->engine->full(s);
+    return s->started && !s->over && !s->paused && !s->blocking && !session_owes_too_much(s) && !s->engine->full(s);
 }
 
 /* Replies to a unit go beyond the outbox's bound, but no further unit is taken then. */

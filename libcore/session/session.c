@@ -255,9 +255,12 @@ int sessile_session_detach(sessile_session *s)
         return result;
     if (!s->started || s->wire_closed || s->wire_gone)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
+    if (s->over)
+        return guard_leave(&g, SESSILE_ERR_CLOSED);
+    s->detached = 1; /* before anything that may end the session */
     result = s->engine->end(s, 1);
-    if (result == SESSILE_OK)
-        s->detached = 1;
+    if (result < 0 && !s->over)
+        s->detached = 0;
     return guard_leave(&g, result);
 }
 

@@ -71,6 +71,8 @@ int sessile_session_set_trace(sessile_session *s, sessile_on_trace trace, void *
         s->tracer->app = app;
         if (!trace && !s->tracer->flushing)
             tracer_free(s);
+        else if (trace && s->engine && s->engine->traced)
+            s->engine->traced(s);
     }
     return guard_leave(&g, SESSILE_OK);
 }

@@ -76,9 +76,11 @@ static void tls_read(struct tls *t, size_t record)
         return;
     if (t->owes_close && !tls_within_message(t) && tls_send_close(t) < 0)
         return;
-    if (got)
+    if (got) {
         stream_deliver(t->stream, data, size);
-    else if (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)
+        if (data == small)
+            mem_wipe(small, size);
+    } else if (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN)
         tls_got_close(t);
 }
 
@@ -274,6 +276,14 @@ static void tls_rest(sessile_session *session)
     }
 }
 
+static void tls_traced(sessile_session *session)
+{
+    struct tls *t = session_state(session);
+
+    if (t->ssl && !t->dead)
+        SSL_set_msg_callback(t->ssl, tls_message_callback);
+}
+
 static void tls_destroy(sessile_session *session)
 {
     struct tls *t = session_state(session);
@@ -302,6 +312,7 @@ const struct engine tls_engine = {
     .end = tls_end,
     .wire_gone = tls_wire_gone,
     .stream_verdict = tls_stream_verdict,
+    .traced = tls_traced,
     .rest = tls_rest,
     .destroy = tls_destroy,
     .want_max = TLS_RECORD_MAX,

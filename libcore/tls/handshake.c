@@ -93,9 +93,12 @@ void tls_engine_install_keylog(SSL_CTX *ctx)
 /* Who is asked for. Who must answer is verified elsewhere (verify.c). */
 static int tls_set_name(struct tls *t, SSL *ssl)
 {
-    ASN1_OCTET_STRING *address = t->host ? tls_address_of(t->host) : NULL;
-    int is_name = t->host && !address;
+    ASN1_OCTET_STRING *address = NULL;
+    int is_name;
 
+    if (t->host && tls_address_of(t->host, &address) < 0)
+        return 0;
+    is_name = t->host && !address;
     ASN1_OCTET_STRING_free(address);
     return !is_name || SSL_set_tlsext_host_name(ssl, t->host);
 }

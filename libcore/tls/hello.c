@@ -11,12 +11,15 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
+#include "session/guard.h"
 #include "session/memory.h"
 #include "tls/tls.h"
 
 /* What is kept of a hello that is not complete. */
 #define HELLO_LIMIT 65536
 #define NAME_LIMIT 255
+/* How many of a kind a question tells: libssl judges the hello itself, later. */
+#define LIST_LIMIT 256
 
 struct tls_hello {
     struct writer records;
@@ -209,14 +212,14 @@ static sessile_question *hello_question(struct tls *t)
 
     if (h->sni_size)
         question_add(question, SESSILE_ITEM_SNI, h->sni, h->sni_size);
-    for (list = reader_of(h->alpn.data, h->alpn.size); list.left;) {
-        name = get_sub8(&list);
-        if (!list.failed)
-            question_add(question, SESSILE_ITEM_ALPN, name.data, name.left);
-    }
-    for (list = reader_of(h->versions.data, h->versions.size); list.left > 1;)
+    list = reader_of(h->alpn.data, h->alpn.size);
+    for (int i = 0; i < LIST_LIMIT && (name = get_sub8(&list)).left; i++) /* no name is empty: RFC 7301, section 3.1 */
+        question_add(question, SESSILE_ITEM_ALPN, name.data, name.left);
+    list = reader_of(h->versions.data, h->versions.size);
+    for (int i = 0; i < LIST_LIMIT && list.left > 1; i++)
         hello_add_text(question, SESSILE_ITEM_VERSION, version_name(get_u16(&list)));
-    for (list = reader_of(h->ciphers.data, h->ciphers.size); (id = get_bytes(&list, 2));) {
+    list = reader_of(h->ciphers.data, h->ciphers.size);
+    for (int i = 0; i < LIST_LIMIT && (id = get_bytes(&list, 2)); i++) {
         cipher = SSL_CIPHER_find(t->ssl, id);
         hello_add_text(question, SESSILE_ITEM_CIPHER, cipher ? SSL_CIPHER_standard_name(cipher) : NULL);
     }
@@ -291,14 +294,16 @@ static void config_release(void *config)
 
 int sessile_tls_question_use_config(sessile_question *question, sessile_tls_config *config)
 {
+    struct guard g;
     int result;
 
     if (!question || !config || sessile_question_kind(question) != SESSILE_QUESTION_TLS_HELLO)
         return SESSILE_ERR_ARGUMENT;
-    if (!question_is_open(question))
-        return SESSILE_ERR_GONE;
     result = tls_config_seal(config, SESSILE_SERVER);
-    if (result == SESSILE_OK)
-        question_set_answer(question, tls_config_keep(config), config_release);
-    return result;
+    if (result < 0 || (result = guard_enter_live(&g, question_session(question))) < 0)
+        return result;
+    if (!question_is_open(question))
+        return guard_leave(&g, SESSILE_ERR_GONE);
+    question_set_answer(question, tls_config_keep(config), config_release);
+    return guard_leave(&g, SESSILE_OK);
 }

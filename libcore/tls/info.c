@@ -15,6 +15,8 @@
 
 #define EXPORT_LIMIT 8160
 #define BINDING_ROOM 64
+/* More than a key update takes on the wire. */
+#define KEY_UPDATE_ROOM 128
 /* RFC 9266, section 4.2 */
 #define EXPORTER_LABEL "EXPORTER-Channel-Binding"
 #define EXPORTER_SIZE 32
@@ -39,18 +41,28 @@ X509 *tls_peer(const struct tls *t, size_t index)
     return index ? sk_X509_value(chain, (int)index - 1) : SSL_get0_peer_certificate(t->ssl);
 }
 
-/* The TLS state of a session whose handshake is complete. Quiet: nothing here calls back. */
+/* The TLS state of a session whose handshake is complete: 0, or why there is none. Quiet: nothing here calls back. */
+static int info_try(struct guard *g, sessile_session *session, struct tls **t)
+{
+    int result = guard_enter_quiet(g, session);
+
+    *t = NULL;
+    if (result < 0)
+        return result;
+    if (session_engine(session) == &tls_engine)
+        *t = session_state(session);
+    if (*t && (*t)->ssl && (*t)->phase == TLS_OPEN)
+        return SESSILE_OK;
+    *t = NULL;
+    return guard_leave(g, SESSILE_ERR_MISUSE);
+}
+
 static struct tls *info_enter(struct guard *g, sessile_session *session)
 {
     struct tls *t;
 
-    if (guard_enter_quiet(g, session) < 0)
-        return NULL;
-    t = session_engine(session) == &tls_engine ? session_state(session) : NULL;
-    if (t && t->ssl && t->phase == TLS_OPEN)
-        return t;
-    guard_leave(g, 0);
-    return NULL;
+    (void)info_try(g, session, &t);
+    return t;
 }
 
 static const char *text_or_empty(const char *text)
@@ -132,12 +144,12 @@ int sessile_tls_resumed(sessile_session *session)
 int sessile_tls_verify_code(sessile_session *session)
 {
     struct guard g;
-    struct tls *t = info_enter(&g, session);
-    int code = t ? t->verify_code : 0;
+    struct tls *t;
+    int result = info_try(&g, session, &t);
 
-    if (t)
-        guard_leave(&g, 0);
-    return code;
+    if (result < 0)
+        return result;
+    return guard_leave(&g, tls_peer_count(t) ? t->verify_code : X509_V_ERR_UNSPECIFIED);
 }
 
 const char *sessile_tls_verify_text(sessile_session *session)
@@ -167,12 +179,12 @@ size_t sessile_tls_peer_count(sessile_session *session)
 int sessile_tls_peer_certificate(sessile_session *session, size_t index, void *data, size_t size)
 {
     struct guard g;
-    struct tls *t = info_enter(&g, session);
+    struct tls *t;
     unsigned char *at = data;
-    int length;
+    int length = info_try(&g, session, &t);
 
-    if (!t)
-        return SESSILE_ERR_MISUSE;
+    if (length < 0)
+        return length;
     if (index >= tls_peer_count(t))
         return guard_leave(&g, SESSILE_ERR_ARGUMENT);
     length = i2d_X509(tls_peer(t, index), NULL);
@@ -194,8 +206,8 @@ int sessile_tls_export(sessile_session *session, const char *label, const void *
 
     if (!label || !data || !size || size > EXPORT_LIMIT || (!context && context_size) || context_size > UINT16_MAX)
         return SESSILE_ERR_ARGUMENT;
-    if (!(t = info_enter(&g, session)))
-        return SESSILE_ERR_MISUSE;
+    if ((result = info_try(&g, session, &t)) < 0)
+        return result;
     if (t->dead)
         result = SESSILE_ERR_CLOSED;
     else if (SSL_export_keying_material(t->ssl, data, size, label, strlen(label), context, context_size,
@@ -212,8 +224,8 @@ static int binding_unique(const struct tls *t, unsigned char *data)
 {
     int mine_is_first = (t->role == SESSILE_CLIENT) != SSL_session_reused(t->ssl);
 
-    if (SSL_version(t->ssl) >= TLS1_3_VERSION)
-        return SESSILE_ERR_UNSUPPORTED;
+    if (SSL_version(t->ssl) >= TLS1_3_VERSION || !SSL_get_extms_support(t->ssl))
+        return SESSILE_ERR_UNSUPPORTED; /* without the extended master secret it is not unique: RFC 7627, section 1 */
     return (int)(mine_is_first ? SSL_get_finished(t->ssl, data, BINDING_ROOM)
                                : SSL_get_peer_finished(t->ssl, data, BINDING_ROOM));
 }
@@ -232,9 +244,13 @@ static int binding_exporter(const struct tls *t, unsigned char *data)
 /* What a server with several certificates showed before a resumption is not in the ticket. */
 static X509 *server_certificate(const struct tls *t)
 {
+    int resumed = SSL_session_reused(t->ssl); /* so is what an external PSK made, in TLS 1.3 */
+
     if (t->role == SESSILE_CLIENT)
         return tls_peer_count(t) ? tls_peer(t, 0) : NULL;
-    return SSL_session_reused(t->ssl) && t->config->identity_count > 1 ? NULL : SSL_get_certificate(t->ssl);
+    if (resumed && (t->config->identity_count > 1 || t->config->psk_count))
+        return NULL;
+    return SSL_get_certificate(t->ssl);
 }
 
 /* RFC 5929, section 4.1: the hash of the certificate's signature, but SHA-256 for MD5 and SHA-1. */
@@ -264,8 +280,8 @@ int sessile_tls_channel_binding(sessile_session *session, int kind, void *data, 
 
     if (!data || size < BINDING_ROOM)
         return SESSILE_ERR_ARGUMENT;
-    if (!(t = info_enter(&g, session)))
-        return SESSILE_ERR_MISUSE;
+    if ((result = info_try(&g, session, &t)) < 0)
+        return result;
     if (t->dead)
         result = SESSILE_ERR_CLOSED;
     else if (kind == SESSILE_TLS_BINDING_UNIQUE)
@@ -297,6 +313,8 @@ int sessile_tls_key_update(sessile_session *session, int request_peer)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
     if (SSL_version(t->ssl) < TLS1_3_VERSION)
         return guard_leave(&g, SESSILE_ERR_UNSUPPORTED);
+    if (outbox_room(session) < KEY_UPDATE_ROOM || session_owes_too_much(session))
+        return guard_leave(&g, SESSILE_ERR_LIMIT);
     if (!SSL_key_update(t->ssl, request_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) ||
         SSL_do_handshake(t->ssl) != 1)
         result = tls_fail(t, "key update");

@@ -63,6 +63,8 @@ int tls_tell(struct tls *t)
         session_call_notice(t->session, note->kind, note->data, note->size);
         mem_wipe_free(note, sizeof *note + note->size);
     }
+    if (!t->notes)
+        t->tickets = 0;
     return session_over(t->session) ? SESSILE_ERR_CLOSED : SESSILE_OK;
 }
 

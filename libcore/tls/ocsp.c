@@ -66,6 +66,49 @@ static X509 *find_issuer(STACK_OF(X509) *chain, X509_STORE *store)
     return issuer_from_store(store, leaf);
 }
 
+/* ---- who signed ---- */
+
+static int may_speak_for(X509 *signer, X509 *issuer)
+{
+    if (X509_cmp(signer, issuer) == 0)
+        return 1;
+    return issued(issuer, signer) && X509_get_extension_flags(signer) & EXFLAG_XKUSAGE &&
+           X509_get_extended_key_usage(signer) & XKU_OCSP_SIGN;
+}
+
+/* OCSP_basic_verify() would do it by libcrypto's clock. */
+static int leads_to_store(X509 *signer, STACK_OF(X509) *between, X509_STORE *store, int64_t now)
+{
+    X509_STORE_CTX *search = X509_STORE_CTX_new();
+    int ok = search && X509_STORE_CTX_init(search, store, signer, between) == 1 &&
+             X509_STORE_CTX_set_purpose(search, X509_PURPOSE_OCSP_HELPER) == 1;
+
+    if (ok && now >= 0)
+        X509_STORE_CTX_set_time(search, 0, (time_t)now);
+    ok = ok && X509_verify_cert(search) == 1;
+    X509_STORE_CTX_free(search);
+    return ok;
+}
+
+/* The signer is never taken on trust: its chain must lead to the store, and it must be the issuer or made by it for
+ * this. */
+static int signed_by_responder(OCSP_BASICRESP *basic, X509 *issuer, STACK_OF(X509) *chain, X509_STORE *store,
+                               int64_t now)
+{
+    const STACK_OF(X509) *own = OCSP_resp_get0_certs(basic);
+    STACK_OF(X509) *between = sk_X509_dup(chain);
+    X509 *signer = NULL;
+    int ok = between != NULL;
+
+    for (int i = 0; ok && i < sk_X509_num(own); i++)
+        ok = sk_X509_push(between, sk_X509_value(own, i)) > 0;
+    ok = ok && OCSP_basic_verify(basic, between, store, OCSP_NOVERIFY) == 1 && /* the signature alone */
+         OCSP_resp_get0_signer(basic, &signer, between) == 1 && may_speak_for(signer, issuer) &&
+         leads_to_store(signer, between, store, now);
+    sk_X509_free(between);
+    return ok;
+}
+
 /* ---- which certificate ---- */
 
 /* Responders choose how they digest what identifies a certificate, so ours is digested in the same way. */
@@ -149,9 +192,7 @@ static int check_basic(OCSP_BASICRESP *basic, STACK_OF(X509) *chain, X509_STORE 
 
     if (!issuer)
         return refuse(why, "the issuer of the certificate that the OCSP response is for is not known");
-    /* The signer is never taken on trust: its chain must lead to the store, and it must be the issuer or made by it for
-     * this. */
-    if (OCSP_basic_verify(basic, chain, store, OCSP_NOEXPLICIT) != 1)
+    if (!signed_by_responder(basic, issuer, chain, store, now))
         r = refuse(why, "the OCSP response is not signed by a responder of the certificate's issuer");
     else if (!(single = find_single(basic, sk_X509_value(chain, 0), issuer)))
         r = refuse(why, "the OCSP response is not about the certificate");

@@ -18,6 +18,8 @@
 
 #define BLOB_MAGIC 0x53537331 /* "SSs1" */
 #define BLOB_LIMIT 131072
+/* The most tickets of one record that are told. */
+#define TICKETS_LIMIT 16
 
 static const char *resume_host(const struct tls *t)
 {
@@ -28,11 +30,13 @@ int tls_new_session_callback(SSL *ssl, SSL_SESSION *ticket)
 {
     struct tls *t = tls_of(ssl);
     struct writer blob = {0};
-    int size = SSL_SESSION_is_resumable(ticket) ? i2d_SSL_SESSION(ticket, NULL) : 0;
     unsigned char *at;
+    int size;
 
-    if (size <= 0)
+    /* One record may have a thousand tickets, and each brings the server's certificate. */
+    if (t->tickets >= TICKETS_LIMIT || !SSL_SESSION_is_resumable(ticket) || (size = i2d_SSL_SESSION(ticket, NULL)) <= 0)
         return 0;
+    t->tickets++;
     put_u32(&blob, BLOB_MAGIC);
     put_bytes(&blob, t->config->digest, TLS_DIGEST_SIZE);
     put_sized16(&blob, resume_host(t), strlen(resume_host(t)));

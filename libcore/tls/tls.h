@@ -47,6 +47,7 @@ struct tls {
     int why_code;    /* and the session's error for it */
     char *alpn;      /* chosen by the answer to a hello question, then what was negotiated */
 
+    unsigned tickets; /* noted and not told yet */
     int verify_code;
     int peer_outcome; /* QUESTION_* */
     int alert;        /* the alert that a refusal asked for, or 0 */
@@ -96,7 +97,7 @@ void tls_hello_free(struct tls *t);
 
 /* verify.c */
 /* The address that host is, or NULL. The caller frees it. */
-ASN1_OCTET_STRING *tls_address_of(const char *host);
+int tls_address_of(const char *host, ASN1_OCTET_STRING **address);
 int tls_verify_callback(X509_STORE_CTX *store, void *unused);
 int tls_status_callback(SSL *ssl, void *unused);
 int tls_peer_ask(struct tls *t);

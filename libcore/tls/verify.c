@@ -53,12 +53,15 @@ static int verify_with_answer(const struct tls *t, X509_STORE_CTX *store)
     return 0;
 }
 
-ASN1_OCTET_STRING *tls_address_of(const char *host)
+int tls_address_of(const char *host, ASN1_OCTET_STRING **address)
 {
-    ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
+    int no_memory;
 
     ERR_clear_error();
-    return address;
+    *address = a2i_IPADDRESS(host);
+    no_memory = !*address && ERR_peek_error(); /* a name leaves no word there */
+    ERR_clear_error();
+    return no_memory ? SESSILE_ERR_MEMORY : SESSILE_OK;
 }
 
 /* Whom the certificate must be for, and when. Not left to libssl, which copies it from its SSL object to where it
@@ -73,7 +76,8 @@ static int verify_prepare(const struct tls *t, X509_STORE_CTX *store)
         X509_VERIFY_PARAM_set_time(param, (time_t)session_time(t->session));
     if (!t->host || !t->config->host_check)
         return 1;
-    address = tls_address_of(t->host);
+    if (tls_address_of(t->host, &address) < 0)
+        return 0;
     if (address)
         ok = X509_VERIFY_PARAM_set1_ip(param, ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address));
     else

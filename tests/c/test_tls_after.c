@@ -258,6 +258,52 @@ static void a_requested_update_is_answered_and_another_is_not(void **state)
     assert_false(answers_update(0));
 }
 
+/* As many as one likes are refused where a batch or a held wire has its share. */
+static void key_updates_are_bounded_like_everything(void **state)
+{
+    struct tls_pair pair;
+    uint64_t sent;
+    int result = SESSILE_OK;
+
+    (void)state;
+    open_pair(&pair, SESSILE_TLS_1_3);
+    assert_int_equal(sessile_session_enter(pair.client.session), SESSILE_OK);
+    for (int i = 0; i < 40000 && result == SESSILE_OK; i++)
+        result = sessile_tls_key_update(pair.client.session, 0);
+    assert_int_equal(result, SESSILE_ERR_LIMIT);
+    assert_int_equal(sessile_session_leave(pair.client.session), SESSILE_OK);
+    drop(&pair);
+    open_pair(&pair, SESSILE_TLS_1_3);
+    sent = sessile_session_counter(pair.client.session, SESSILE_COUNT_SENT);
+    assert_int_equal(sessile_session_hold(pair.client.session, 1), SESSILE_OK);
+    result = SESSILE_OK;
+    for (int i = 0; i < 40000 && result == SESSILE_OK; i++)
+        result = sessile_tls_key_update(pair.client.session, 0);
+    assert_int_equal(result, SESSILE_ERR_LIMIT);
+    assert_true(sessile_session_counter(pair.client.session, SESSILE_COUNT_SENT) - sent < 65536 + 128);
+    drop(&pair);
+}
+
+static void count_trace(sessile_session *session, int direction, const char *message, size_t size, const char *phase,
+                        void *app)
+{
+    (void)session, (void)direction, (void)message, (void)size, (void)phase;
+    ++*(int *)app;
+}
+
+static void tracing_may_begin_late(void **state)
+{
+    struct tls_pair pair;
+    int traced = 0;
+
+    (void)state;
+    open_pair(&pair, SESSILE_TLS_1_3);
+    assert_int_equal(sessile_session_set_trace(pair.client.session, count_trace, &traced), SESSILE_OK);
+    assert_int_equal(sessile_tls_key_update(pair.client.session, 0), SESSILE_OK);
+    assert_int_equal(traced, 1);
+    drop(&pair);
+}
+
 static void there_is_no_key_update_in_1_2_nor_after_the_end(void **state)
 {
     struct tls_pair pair;
@@ -527,6 +573,8 @@ int main(void)
         TEST(bindings_never_differ_after_a_resumption),
         TEST(either_end_changes_its_keys),
         TEST(a_requested_update_is_answered_and_another_is_not),
+        TEST(key_updates_are_bounded_like_everything),
+        TEST(tracing_may_begin_late),
         TEST(there_is_no_key_update_in_1_2_nor_after_the_end),
         TEST(the_key_log_is_libssls_and_on_request_only),
         TEST(the_key_log_is_the_same_as_the_peers),

@@ -318,6 +318,73 @@ static void ask(struct tls_pair *pair, enum answer answer)
     pair_run(pair);
 }
 
+static size_t names_told, ciphers_told;
+
+static int counting(struct tls_end *end, enum event event)
+{
+    if (event != EVENT_QUESTION)
+        return 0;
+    names_told = sessile_question_count(end->question, SESSILE_ITEM_ALPN);
+    ciphers_told = sessile_question_count(end->question, SESSILE_ITEM_CIPHER);
+    return 0;
+}
+
+static uint8_t *put_number(uint8_t *at, size_t value, int bytes)
+{
+    while (bytes-- > 0)
+        *at++ = (uint8_t)(value >> 8 * bytes);
+    return at;
+}
+
+/* One record: the same cipher a thousand times, and as many application protocols of name_size bytes as fit. */
+static size_t make_large_hello(uint8_t *record, size_t name_size)
+{
+    enum { CIPHERS = 1000, NAMES = 12000 };
+    size_t body = 2 + 32 + 1 + 2 + 2 * CIPHERS + 2 + 2 + 4 + 2 + NAMES;
+    uint8_t *at = record;
+
+    at = put_number(at, 0x160301, 3);
+    at = put_number(at, 4 + body, 2);
+    at = put_number(at, 1, 1);
+    at = put_number(at, body, 3);
+    at = put_number(at, 0x0303, 2);
+    memset(at, 7, 33);
+    at[32] = 0; /* no session id */
+    at = put_number(at + 33, (size_t)2 * CIPHERS, 2);
+    for (int i = 0; i < CIPHERS; i++)
+        at = put_number(at, 0x1301, 2);
+    at = put_number(at, 0x0100, 2);
+    at = put_number(at, 4 + 2 + NAMES, 2);
+    at = put_number(at, 16, 2);
+    at = put_number(at, 2 + NAMES, 2);
+    at = put_number(at, NAMES, 2);
+    memset(at, 'a', NAMES);
+    for (size_t i = 0; i < NAMES; i += 1 + name_size)
+        at[i] = (uint8_t)name_size;
+    return (size_t)(at - record) + NAMES;
+}
+
+static void a_question_tells_a_bounded_part_of_a_hello(void **state)
+{
+    static uint8_t record[16384];
+    struct tls_pair pair;
+
+    (void)state;
+    for (size_t name_size = 0; name_size < 2; name_size++) {
+        pair_init(&pair, NULL, server);
+        pair.server.hook = counting;
+        pair.server.answer = ANSWER_REFUSE;
+        assert_int_equal(pair_start(&pair), SESSILE_OK);
+        end_inject(&pair.server, record, make_large_hello(record, name_size));
+        pair_run(&pair);
+        assert_int_equal(pair.server.questions, 1);
+        assert_int_equal(names_told, name_size ? 256 : 0);
+        assert_int_equal(ciphers_told, 256);
+        assert_failed(&pair.server, SESSILE_ERR_REFUSED);
+        pair_free(&pair);
+    }
+}
+
 static void an_accepted_hello_goes_on_with_its_config(void **state)
 {
     struct tls_pair pair;
@@ -633,6 +700,7 @@ int main(void)
         TEST(the_chosen_config_may_refuse_what_the_default_takes),
         TEST(a_retried_hello_meets_the_chosen_config_too),
         TEST(a_second_hello_cannot_change_the_name),
+        ASK(a_question_tells_a_bounded_part_of_a_hello),
         ASK(an_accepted_hello_goes_on_with_its_config),
         ASK(a_retried_hello_is_asked_about_once),
         ASK(a_refused_hello_is_an_alert_of_the_applications_choice),

@@ -134,8 +134,24 @@ static void ocsp_time_is_the_callers(void **state)
     (void)state;
     c.now = (int64_t)time(NULL) + 7200;
     assert_ocsp(c, SESSILE_ERR_VERIFY, "out of date");
-    c.now = (int64_t)time(NULL) - 7200;
+    c.now = (int64_t)time(NULL) - 1800;
     assert_ocsp(c, SESSILE_ERR_VERIFY, "not valid yet");
+}
+
+/* A delegate whose own certificate ends in an hour, for a response that is good for two. */
+static void the_responder_is_judged_at_the_callers_time_too(void **state)
+{
+    struct ocsp_case c = good_case();
+    struct pki *delegate = pki_issue(material.ca, &(struct pki_spec){.usage = PKI_OCSP, .not_after = 3600});
+
+    (void)state;
+    c.signer = delegate;
+    c.next_update = 7200;
+    c.now = (int64_t)time(NULL) + 3000;
+    assert_ocsp(c, 0, "");
+    c.now = (int64_t)time(NULL) + 4200;
+    assert_ocsp(c, SESSILE_ERR_VERIFY, "not signed");
+    pki_free(delegate);
 }
 
 static void ocsp_without_an_end_is_good_for_a_day(void **state)
@@ -241,6 +257,7 @@ int main(void)
         cmocka_unit_test(ocsp_revoked_and_unknown_fail),
         cmocka_unit_test(ocsp_times_have_five_minutes_of_leniency),
         cmocka_unit_test(ocsp_time_is_the_callers),
+        cmocka_unit_test(the_responder_is_judged_at_the_callers_time_too),
         cmocka_unit_test(ocsp_without_an_end_is_good_for_a_day),
         cmocka_unit_test(ocsp_about_another_certificate_fails),
         cmocka_unit_test(ocsp_of_a_stranger_fails),

@@ -38,7 +38,8 @@ typedef void (*sessile_comm_close)(void *handle);
 
 /* Offer again what earlier receives left untaken: the session can take more now. Called at rest, where bytes were
  * refused before. May call sessile_session_receive(). Where it comes while a receive of the same session is still on
- * the stack, that receive's result is not known yet: note it, and offer once that receive has returned. */
+ * the stack, that receive's result is not known yet: note it, and offer once that receive has returned. After
+ * sessile_session_close(), offer at once: the session is judged when this returns. */
 typedef void (*sessile_comm_resume)(void *handle);
 
 /* The session is being freed and will not use the handle again: the handle may be freed here. Called once, last. */

@@ -52,7 +52,8 @@ SESSILE_API int sessile_callbacks_set_data(sessile_callbacks *callbacks, sessile
 /* The peer will send no more on this stream. Not set: the stream is ended on this side too, as soon as no write that
  * was taken short is waiting. */
 SESSILE_API int sessile_callbacks_set_end(sessile_callbacks *callbacks, sessile_on_stream end);
-/* sessile_stream_write() took less than it was given before, and can take more now. */
+/* sessile_stream_write() took less than it was given before, and can take more now. Where send lifts a hold in the
+ * midst of a write, this may come before that write has returned: note it then, and go on when it has. */
 SESSILE_API int sessile_callbacks_set_writable(sessile_callbacks *callbacks, sessile_on_stream writable);
 /* The stream is over. The handle is valid for the duration of the callback, or longer where it is kept. */
 SESSILE_API int sessile_callbacks_set_stream_closed(sessile_callbacks *callbacks, sessile_on_stream_closed closed);
@@ -84,8 +85,9 @@ SESSILE_API int sessile_session_end(sessile_session *session);
 SESSILE_API int sessile_session_abort(sessile_session *session);
 
 /* Free the session, at any time, from inside any callback too. Sends nothing; calls the comms layer's close if neither
- * side has closed, then its release; after it returns, no callback runs. Kept streams and questions stay valid handles
- * that answer ERR_GONE. NULL is ignored. */
+ * side has closed, then its release; after it returns, no callback runs. While another thread is inside, it takes
+ * effect when that one leaves, and release tells when. Kept streams and questions stay valid handles that answer
+ * ERR_GONE. NULL is ignored. */
 SESSILE_API void sessile_session_free(sessile_session *session);
 
 /* The first fatal error, which never changes afterwards; 0 while there is none. ERR_BUSY while another thread is

@@ -200,8 +200,9 @@ SESSILE_API const char *sessile_tls_alpn(sessile_session *session);
 SESSILE_API const char *sessile_tls_sni(sessile_session *session);
 /* 1 where an earlier session was resumed, else 0. */
 SESSILE_API int sessile_tls_resumed(sessile_session *session);
-/* The outcome of verifying the peer's certificate (X509_V_*, 0 for success), and the same in words. "no certificate"
- * where it sent none. */
+/* The outcome of verifying the peer's certificate (X509_V_*, 0 for success); X509_V_ERR_UNSPECIFIED (1) where it showed
+ * none; negative (ERR_MISUSE, ERR_BUSY) where that cannot be said, before ready. And the same in words: "no
+ * certificate" where it showed none. */
 SESSILE_API int sessile_tls_verify_code(sessile_session *session);
 SESSILE_API const char *sessile_tls_verify_text(sessile_session *session);
 /* The certificates that the peer sent, its own first, in DER. On a resumed session only its own may be known. */
@@ -220,10 +221,14 @@ SESSILE_API int sessile_tls_export(sessile_session *session, const char *label, 
 #define SESSILE_TLS_BINDING_UNIQUE 1
 #define SESSILE_TLS_BINDING_EXPORTER 2
 #define SESSILE_TLS_BINDING_SERVER_END_POINT 3
-/* Writes the binding to data, of 64 bytes at least. Returns its length, or an error. */
+/* Writes the binding to data, of 64 bytes at least. Returns its length, or an error: ERR_UNSUPPORTED where there is
+ * none. tls-unique and tls-exporter need the extended master secret in TLS 1.2 (RFC 7627); tls-server-end-point needs a
+ * certificate that both ends know to have been shown, which a server cannot say of a resumed session where it has
+ * several, or pre-shared keys. */
 SESSILE_API int sessile_tls_channel_binding(sessile_session *session, int kind, void *data, size_t size);
 /* Change the keys (RFC 8446, section 4.6.3), and have the peer change its own where request_peer is not 0. TLS 1.3
- * only. Callbacks: send. */
+ * only. Returns 0; ERR_UNSUPPORTED; ERR_MISUSE before ready, and while a message of the peer's has arrived in part;
+ * ERR_LIMIT where the batch is full, or the wire is held and has taken its share; ERR_CLOSED. Callbacks: send. */
 SESSILE_API int sessile_tls_key_update(sessile_session *session, int request_peer);
 
 #ifdef __cplusplus
