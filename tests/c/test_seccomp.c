@@ -2,6 +2,7 @@
  *
  * A whole session, both ends, where the kernel allows memory, locks and randomness, and kills for everything else. The
  * configs are loaded before. Shown to kill, too: where something else is called, the child dies. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,17 +25,17 @@
 
 #define REFUSED 3
 
-/* libcrypto's generator of random numbers looks at getpid() to notice a fork. */
 static const int allowed[] = {
-    SCMP_SYS(brk),         SCMP_SYS(mmap),       SCMP_SYS(munmap),       SCMP_SYS(mremap),
-    SCMP_SYS(madvise),     SCMP_SYS(mprotect),   SCMP_SYS(getrandom),    SCMP_SYS(getpid),
-    SCMP_SYS(exit),        SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(futex),
+    SCMP_SYS(brk),         SCMP_SYS(mmap),         SCMP_SYS(munmap),      SCMP_SYS(mremap),
+    SCMP_SYS(madvise),     SCMP_SYS(mprotect),     SCMP_SYS(getrandom),   SCMP_SYS(exit),
+    SCMP_SYS(exit_group),  SCMP_SYS(rt_sigreturn), SCMP_SYS(futex),
 #ifdef SANITIZED
-    SCMP_SYS(sigaltstack), SCMP_SYS(gettid),     SCMP_SYS(sched_yield),
+    SCMP_SYS(sigaltstack), SCMP_SYS(gettid),       SCMP_SYS(sched_yield),
 #endif
 };
 
-/* Writing is allowed to the standard error alone, so that a failure can be told. */
+/* Writing is allowed to the standard error alone, so that a failure can be told. libcrypto's generator of random
+ * numbers asks for the process id, to notice a fork: it is refused, and lives with that. */
 static int lock_up(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -43,7 +44,8 @@ static int lock_up(void)
 
     for (size_t i = 0; !failed && i < sizeof allowed / sizeof allowed[0]; i++)
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    failed = failed || seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, &standard_error) ||
+    failed = failed || seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(getpid), 0) ||
+             seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, &standard_error) ||
              seccomp_load(filter);
     seccomp_release(filter);
     return failed ? -1 : 0;
