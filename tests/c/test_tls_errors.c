@@ -12,30 +12,13 @@
 
 #include "tls_configs.h"
 #include "tls_pair.h"
+#include "tls_two.h"
 
 #define FOR_BOTH(version) for (int version = SESSILE_TLS_1_2; version <= SESSILE_TLS_1_3; version++)
 
-static sessile_tls_config *client;
-static sessile_tls_config *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    configs_make(&client, &server, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sessile_tls_config_free(client);
-    sessile_tls_config_free(server);
-    return 0;
-}
-
 static void remake(int version)
 {
-    teardown(NULL);
+    two_teardown(NULL);
     configs_make(&client, &server, version);
 }
 
@@ -448,7 +431,7 @@ static void a_session_may_be_freed_in_every_callback(void **state)
         }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, two_setup, two_teardown)
 
 int main(void)
 {

@@ -12,24 +12,7 @@
 
 #include "tls_configs.h"
 #include "tls_pair.h"
-
-static sessile_tls_config *client;
-static sessile_tls_config *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    configs_make(&client, &server, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sessile_tls_config_free(client);
-    sessile_tls_config_free(server);
-    return 0;
-}
+#include "tls_two.h"
 
 static void set_versions(sessile_tls_config *config, int version)
 {
@@ -186,8 +169,8 @@ static void trusted_client(int version)
 static void a_trusted_client_certificate_is_accepted(void **state)
 {
     trusted_client(SESSILE_TLS_1_2);
-    teardown(state);
-    setup(state);
+    two_teardown(state);
+    two_setup(state);
     trusted_client(SESSILE_TLS_1_3);
 }
 
@@ -206,16 +189,16 @@ static void untrusted_client(const struct pki *shown, int mode, int version, con
 static void an_untrusted_client_certificate_is_refused(void **state)
 {
     untrusted_client(configs_pki.client_stranger, SESSILE_TLS_CLIENT_REQUIRE, SESSILE_TLS_1_2, "unknown_ca");
-    teardown(state);
-    setup(state);
+    two_teardown(state);
+    two_setup(state);
     untrusted_client(configs_pki.client_stranger, SESSILE_TLS_CLIENT_REQUEST, SESSILE_TLS_1_3, "unknown_ca");
 }
 
 static void a_missing_client_certificate_is_refused_where_required(void **state)
 {
     untrusted_client(NULL, SESSILE_TLS_CLIENT_REQUIRE, SESSILE_TLS_1_2, "handshake_failure");
-    teardown(state);
-    setup(state);
+    two_teardown(state);
+    two_setup(state);
     untrusted_client(NULL, SESSILE_TLS_CLIENT_REQUIRE, SESSILE_TLS_1_3, "certificate_required");
 }
 
@@ -233,8 +216,8 @@ static void missing_but_requested(int version)
 static void a_missing_client_certificate_is_accepted_where_requested(void **state)
 {
     missing_but_requested(SESSILE_TLS_1_2);
-    teardown(state);
-    setup(state);
+    two_teardown(state);
+    two_setup(state);
     missing_but_requested(SESSILE_TLS_1_3);
 }
 
@@ -273,8 +256,8 @@ static void agree_on_alpn(void **state, const char *offered, const char *known, 
         assert_string_equal(sessile_tls_alpn(pair.client.session), chosen);
         assert_string_equal(sessile_tls_alpn(pair.server.session), chosen);
         pair_free(&pair);
-        teardown(state);
-        setup(state);
+        two_teardown(state);
+        two_setup(state);
     }
 }
 
@@ -300,8 +283,8 @@ static void no_common_protocol_is_an_alert(void **state)
         assert_failed(&pair.client, SESSILE_ERR_PEER);
         assert_contains(sessile_session_error_text(pair.client.session), "no_application_protocol (120)");
         pair_free(&pair);
-        teardown(state);
-        setup(state);
+        two_teardown(state);
+        two_setup(state);
     }
 }
 
@@ -322,8 +305,8 @@ static void a_long_chain_goes_in_one_send(void **state)
         assert_true(pair.server.flight_sizes[0] > 9000);
         talk_and_end(&pair);
         pair_free(&pair);
-        teardown(state);
-        setup(state);
+        two_teardown(state);
+        two_setup(state);
     }
     pki_free(pki);
 }
@@ -532,7 +515,7 @@ static void a_session_has_one_protocol(void **state)
     pair_free(&pair);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, two_setup, two_teardown)
 
 int main(void)
 {

@@ -14,26 +14,9 @@
 
 #include "tls_configs.h"
 #include "tls_pair.h"
+#include "tls_two.h"
 
 #define DAY 86400
-
-static sessile_tls_config *client;
-static sessile_tls_config *server;
-
-static int setup(void **state)
-{
-    (void)state;
-    configs_make(&client, &server, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sessile_tls_config_free(client);
-    sessile_tls_config_free(server);
-    return 0;
-}
 
 static void replace_server(const struct pki *pki)
 {
@@ -363,8 +346,8 @@ static void a_required_response_does_not_stop_resumption(void **state)
         assert_int_equal(sessile_tls_resumed(second.client.session), 1);
         pair_free(&first);
         pair_free(&second);
-        teardown(state);
-        setup(state);
+        two_teardown(state);
+        two_setup(state);
         staple(PKI_OCSP_GOOD, configs_pki.ca, -60, DAY);
     }
 }
@@ -483,7 +466,7 @@ static void a_bundle_serves_like_its_parts(void **state)
     pki_free(middle);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, two_setup, two_teardown)
 
 int main(void)
 {
