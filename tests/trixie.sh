@@ -9,6 +9,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 root=${1:?a folder for the Debian 13 root is needed}
 packages=build-essential,cmake,ninja-build,pkg-config,libssl-dev,libcmocka-dev,libseccomp-dev
 packages=$packages,openssl,ca-certificates,gnutls-bin,curl,golang-go,python3,python3-pytest,procps
+packages=$packages,softhsm2,pkcs11-provider
 
 mirror()
 {
@@ -34,6 +35,8 @@ make_root()
     fi
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root.partial/etc/hosts"
     rm -f "$root.partial"/var/cache/apt/archives/*.deb
+    echo "$packages" >"$root.partial/packages"
+    rm -rf "$root"
     mv "$root.partial" "$root"
 }
 
@@ -48,7 +51,7 @@ inside()
 }
 
 mkdir -p "$(dirname "$root")"
-[ -d "$root" ] || make_root
+[ "$(cat "$root/packages" 2>/dev/null || true)" = "$packages" ] || make_root
 rm -rf "$root/src"
 mkdir "$root/src"
 tar -c --exclude=./build --exclude=./.git . | tar -x -C "$root/src"
@@ -60,4 +63,5 @@ inside '
         { grep -vE "^\[[0-9]+/[0-9]+\] (Building|Linking)|^-- " /build.log; exit 1; }
     ctest --test-dir /build --output-on-failure --no-tests=error -j "$(nproc)"
     SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider tests/interop
+    sh tests/pkcs11.sh /build/examples/c
 '

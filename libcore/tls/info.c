@@ -54,7 +54,8 @@ static int info_try(struct guard *g, sessile_session *session, struct tls **t)
     if (*t && (*t)->ssl && (*t)->phase == TLS_OPEN)
         return SESSILE_OK;
     *t = NULL;
-    return guard_leave(g, SESSILE_ERR_MISUSE);
+    guard_leave(g, 0);
+    return SESSILE_ERR_MISUSE;
 }
 
 static struct tls *info_enter(struct guard *g, sessile_session *session)

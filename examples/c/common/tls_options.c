@@ -157,6 +157,10 @@ static void config_certificate(sessile_tls_config *config, const char *certifica
         die("a certificate and its key come together: --cert and --key");
     }
     must(config, sessile_tls_config_set_certificate_file(config, certificate), "certificate", certificate);
+    if (strncmp(key, "pkcs11:", 7) == 0 || strncmp(key, "file:", 5) == 0) {
+        must(config, sessile_tls_config_set_uri(config, key), "--key", key);
+        return;
+    }
     must(config, sessile_tls_config_set_key_file(config, key), "key", key);
 }
 

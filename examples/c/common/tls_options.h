@@ -91,7 +91,7 @@ enum {
     "  --cert F --key F     a certificate of our own and its key\n"                                                    \
     "  --ocsp request|require   ask for a stapled OCSP response\n"
 #define TLS_SERVER_HELP                                                                                                \
-    "  --cert F --key F     the certificate (PEM, with its chain) and its key\n"                                       \
+    "  --cert F --key F     the certificate (PEM, with its chain) and its key, or a URI for it (pkcs11:, file:)\n"     \
     "  --cert2 F --key2 F   one more, of another key type\n"                                                           \
     "  --host NAME=CERT,KEY another certificate for who asks for NAME; may be repeated\n"                              \
     "  --client-ca F        whom to believe about clients\n"                                                           \
