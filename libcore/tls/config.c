@@ -246,6 +246,36 @@ static int finish_digest(sessile_tls_config *config)
 
 /* ---- sealing ---- */
 
+/* libcrypto reads a certificate's extensions when they are first asked for. That is now, while one thread has them. */
+static int read_extensions(sessile_tls_config *config, X509 *certificate)
+{
+    if (X509_check_purpose(certificate, -1, 0) != 1 && ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+        return tls_config_no_memory(config);
+    ERR_clear_error(); /* what is malformed shows when it is verified */
+    return 0;
+}
+
+static int read_all_extensions(sessile_tls_config *config, const STACK_OF(X509) *certificates)
+{
+    int r = 0;
+
+    for (int i = 0; !r && i < sk_X509_num(certificates); i++)
+        r = read_extensions(config, sk_X509_value(certificates, i));
+    return r;
+}
+
+static int settle_certificates(sessile_tls_config *config)
+{
+    int r = read_all_extensions(config, config->anchors);
+
+    for (size_t i = 0; !r && i < config->identity_count; i++) {
+        r = read_extensions(config, config->identities[i].certificate);
+        if (!r)
+            r = read_all_extensions(config, config->identities[i].chain);
+    }
+    return r;
+}
+
 static int complete(sessile_tls_config *config)
 {
     int r = tls_credentials_check(config);
@@ -264,8 +294,8 @@ static int seal(sessile_tls_config *config)
 {
     int r;
 
-    if ((r = tls_config_open(config)) || (r = complete(config)) || (r = tls_trust_seal(config)) ||
-        (r = tls_psks_seal(config)) || (r = finish_digest(config)))
+    if ((r = tls_config_open(config)) || (r = complete(config)) || (r = settle_certificates(config)) ||
+        (r = tls_trust_seal(config)) || (r = tls_psks_seal(config)) || (r = finish_digest(config)))
         return r;
     mem_wipe_free(config->passphrase, config->passphrase_size);
     config->passphrase = NULL;

@@ -13,8 +13,8 @@
 #include "failing.h"
 #include "tls_configs.h"
 #include "tls_pair.h"
-#include "tls_two.h"
 #include "tls_raw.h"
+#include "tls_two.h"
 
 #define FOR_BOTH(version) for (int version = SESSILE_TLS_1_2; version <= SESSILE_TLS_1_3; version++)
 
