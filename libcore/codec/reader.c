@@ -46,19 +46,9 @@ uint16_t get_u16(struct reader *r)
     return (uint16_t)get_number(r, 2);
 }
 
-uint32_t get_u24(struct reader *r)
-{
-    return (uint32_t)get_number(r, 3);
-}
-
 uint32_t get_u32(struct reader *r)
 {
     return (uint32_t)get_number(r, 4);
-}
-
-uint64_t get_u64(struct reader *r)
-{
-    return get_number(r, 8);
 }
 
 static struct reader get_sub(struct reader *r, size_t size)

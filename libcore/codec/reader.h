@@ -19,9 +19,7 @@ struct reader reader_of(const void *data, size_t size);
 
 uint8_t get_u8(struct reader *r);
 uint16_t get_u16(struct reader *r);
-uint32_t get_u24(struct reader *r);
 uint32_t get_u32(struct reader *r);
-uint64_t get_u64(struct reader *r);
 /* size bytes, borrowed; NULL where there are fewer. */
 const uint8_t *get_bytes(struct reader *r, size_t size);
 /* What follows a length of 1, 2 or 4 bytes, as a reader of its own. */

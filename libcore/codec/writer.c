@@ -62,11 +62,6 @@ void put_u32(struct writer *w, uint32_t value)
     put_number(w, value, 4);
 }
 
-void put_u64(struct writer *w, uint64_t value)
-{
-    put_number(w, value, 8);
-}
-
 void put_bytes(struct writer *w, const void *data, size_t size)
 {
     uint8_t *at = put_room(w, size);

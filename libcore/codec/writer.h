@@ -19,7 +19,6 @@ struct writer {
 void put_u8(struct writer *w, uint8_t value);
 void put_u16(struct writer *w, uint16_t value);
 void put_u32(struct writer *w, uint32_t value);
-void put_u64(struct writer *w, uint64_t value);
 void put_bytes(struct writer *w, const void *data, size_t size);
 /* A length of 2 or 4 bytes, then the bytes; fails where the length does not fit. */
 void put_sized16(struct writer *w, const void *data, size_t size);

@@ -195,7 +195,7 @@ static void tunnel_close(struct tunnel *tunnel)
     }
 }
 
-/* ---- the outer stream's callbacks---- */
+/* ---- the outer stream's callbacks ---- */
 
 static int on_data(sessile_stream *stream, const void *data, size_t size, void *app)
 {
