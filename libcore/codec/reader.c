@@ -51,6 +51,11 @@ uint32_t get_u32(struct reader *r)
     return (uint32_t)get_number(r, 4);
 }
 
+uint64_t get_u64(struct reader *r)
+{
+    return get_number(r, 8);
+}
+
 static struct reader get_sub(struct reader *r, size_t size)
 {
     const uint8_t *at = get_bytes(r, size);
@@ -73,6 +78,22 @@ struct reader get_sub16(struct reader *r)
 struct reader get_sub32(struct reader *r)
 {
     return get_sub(r, get_u32(r));
+}
+
+struct reader get_mpint(struct reader *r)
+{
+    struct reader sub = get_sub32(r);
+
+    if (sub.failed || sub.left == 0)
+        return sub;
+    if (sub.data[0] & 0x80 || (sub.data[0] == 0 && (sub.left == 1 || !(sub.data[1] & 0x80)))) {
+        r->failed = sub.failed = 1;
+        r->left = sub.left = 0;
+        return sub;
+    }
+    if (sub.data[0] == 0)
+        get_u8(&sub);
+    return sub;
 }
 
 int reader_done(const struct reader *r)

@@ -30,6 +30,11 @@ static uint64_t read_u32(struct reader *r)
     return get_u32(r);
 }
 
+static uint64_t read_u64(struct reader *r)
+{
+    return get_u64(r);
+}
+
 static void write_u8(struct writer *w, uint64_t value)
 {
     put_u8(w, (uint8_t)value);
@@ -45,6 +50,11 @@ static void write_u32(struct writer *w, uint64_t value)
     put_u32(w, (uint32_t)value);
 }
 
+static void write_u64(struct writer *w, uint64_t value)
+{
+    put_u64(w, value);
+}
+
 static const struct {
     size_t size;
     uint64_t (*read)(struct reader *r);
@@ -58,6 +68,8 @@ static const struct {
     {2, read_u16, write_u16, 0xffff, "\xff\xff"},
     {4, read_u32, write_u32, 0x01020304, "\x01\x02\x03\x04"},
     {4, read_u32, write_u32, 0xfffefdfc, "\xff\xfe\xfd\xfc"},
+    {8, read_u64, write_u64, 0x0102030405060708, "\x01\x02\x03\x04\x05\x06\x07\x08"},
+    {8, read_u64, write_u64, UINT64_MAX - 1, "\xff\xff\xff\xff\xff\xff\xff\xfe"},
 };
 
 #define FIELDS (sizeof fields / sizeof fields[0])
@@ -253,6 +265,175 @@ static void a_writer_that_failed_stays_failed(void **state)
     assert_int_equal(failing_blocks(FAILING_OURS), 0);
 }
 
+/* ---- mpints (RFC 4251, section 5) ---- */
+
+static const struct {
+    const char *name;
+    size_t size;
+    const char *magnitude;
+    size_t encoded;
+    const char *bytes;
+} mpints[] = {
+    {"zero", 0, "", 4, "\0\0\0\0"},
+    {"one", 1, "\x01", 5, "\0\0\0\x01\x01"},
+    {"the highest of a byte", 1, "\x7f", 5, "\0\0\0\x01\x7f"},
+    {"a high bit", 1, "\x80", 6, "\0\0\0\x02\x00\x80"},
+    {"the RFC's example", 8, "\x09\xa3\x78\xf9\xb2\xe3\x32\xa7", 12, "\0\0\0\x08\x09\xa3\x78\xf9\xb2\xe3\x32\xa7"},
+    {"a high bit in front of others", 3, "\xff\x00\x01", 8, "\0\0\0\x04\x00\xff\x00\x01"},
+};
+
+static void mpints_are_written_and_read(void **state)
+{
+    static const uint8_t zeros[] = {0, 0, 0};
+    struct writer w = {0};
+    struct reader r;
+    struct reader magnitude;
+    uint8_t *bytes;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof mpints / sizeof mpints[0]; i++) {
+        put_bytes(&w, zeros, 3);
+        put_bytes(&w, mpints[i].magnitude, mpints[i].size);
+        bytes = exact_copy((const char *)w.data, w.size);
+        for (size_t more = 0; more <= 3; more++) { /* zeros in front that are not written */
+            w.size = 0;
+            put_mpint(&w, bytes + 3 - more, mpints[i].size + more);
+            assert_int_equal(w.size, mpints[i].encoded);
+            assert_memory_equal(w.data, mpints[i].bytes, w.size);
+        }
+        free(bytes);
+        for (size_t size = 0; size <= mpints[i].encoded; size++) {
+            bytes = exact_copy(mpints[i].bytes, size);
+            r = reader_of(bytes, size);
+            magnitude = get_mpint(&r);
+            assert_int_equal(r.failed, size < mpints[i].encoded);
+            assert_int_equal(magnitude.failed, r.failed);
+            assert_int_equal(magnitude.left, r.failed ? 0 : mpints[i].size);
+            if (magnitude.left)
+                assert_memory_equal(magnitude.data, mpints[i].magnitude, mpints[i].size);
+            free(bytes);
+        }
+        w.size = 0;
+    }
+    writer_free(&w);
+}
+
+static void an_mpint_that_is_negative_or_too_long_fails(void **state)
+{
+    static const struct {
+        size_t size;
+        const char *bytes;
+    } wrong[] = {
+        {5, "\0\0\0\x01\x80"},       {6, "\0\0\0\x02\xff\x01"},     {5, "\0\0\0\x01\x00"},
+        {6, "\0\0\0\x02\x00\x01"},   {7, "\0\0\0\x03\x00\x00\x80"}, {6, "\0\0\0\x02\x00\x00"},
+        {5, "\xff\xff\xff\xff\x01"},
+    };
+    struct reader r;
+    struct reader magnitude;
+    uint8_t *bytes;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        bytes = exact_copy(wrong[i].bytes, wrong[i].size);
+        r = reader_of(bytes, wrong[i].size);
+        magnitude = get_mpint(&r);
+        assert_true(r.failed);
+        assert_true(magnitude.failed);
+        assert_int_equal(magnitude.left, 0);
+        assert_int_equal(r.left, 0);
+        free(bytes);
+    }
+}
+
+/* ---- lengths that are known later, and room of the caller's ---- */
+
+static void a_length_is_set_when_what_it_counts_is_there(void **state)
+{
+    struct writer w = {0};
+    size_t outer;
+    size_t inner;
+
+    (void)state;
+    put_u8(&w, 0xaa);
+    outer = put_begin32(&w);
+    put_text32(&w, "abc");
+    inner = put_begin32(&w);
+    put_end32(&w, inner);
+    inner = put_begin32(&w);
+    for (int i = 0; i < 300; i++)
+        put_u8(&w, 7);
+    put_end32(&w, inner);
+    put_end32(&w, outer);
+    put_text32(&w, "");
+    assert_false(w.failed);
+    assert_int_equal(w.size, 1 + 4 + 7 + 4 + 304 + 4);
+    assert_memory_equal(w.data, "\xaa\0\0\x01\x3b\0\0\0\3abc\0\0\0\0\0\0\x01\x2c\7", 21);
+    assert_memory_equal(w.data + w.size - 5, "\7\0\0\0\0", 5);
+    writer_free(&w);
+}
+
+static void a_length_in_a_writer_that_failed_is_not_set(void **state)
+{
+    struct writer w = {0};
+    size_t begin;
+
+    (void)state;
+    failing_at(FAILING_OURS, 0, 1);
+    begin = put_begin32(&w);
+    put_u32(&w, 1);
+    put_end32(&w, begin);
+    assert_true(failing_hit());
+    assert_true(w.failed);
+    failing_off();
+    writer_free(&w);
+    begin = put_begin32(&w);
+    failing_at(FAILING_OURS, 0, 1);
+    put_bytes(&w, mpints, sizeof mpints);
+    put_bytes(&w, mpints, sizeof mpints);
+    put_end32(&w, begin);
+    assert_true(w.failed);
+    failing_off();
+    writer_free(&w);
+}
+
+static void a_writer_in_room_of_its_callers_leaves_it_wiped(void **state)
+{
+    static const uint8_t zeros[16];
+    uint8_t room[16];
+    struct writer w;
+
+    (void)state;
+    for (int more = 0; more <= 1; more++) {
+        memset(room, 0xff, sizeof room);
+        w = writer_in(room, sizeof room);
+        failing_at(FAILING_OURS, 0, 1);
+        put_bytes(&w, "0123456789abcdef", 16);
+        assert_false(failing_hit());
+        failing_off();
+        assert_ptr_equal(w.data, room);
+        if (more) {
+            put_u8(&w, 'x');
+            assert_ptr_not_equal(w.data, room);
+            assert_memory_equal(room, zeros, sizeof room);
+            assert_memory_equal(w.data, "0123456789abcdefx", 17);
+        }
+        assert_false(w.failed);
+        writer_free(&w);
+        assert_memory_equal(room, zeros, sizeof room);
+        assert_null(w.data);
+        assert_int_equal(failing_blocks(FAILING_OURS), 0);
+    }
+    memset(room, 0xff, sizeof room); /* without memory it keeps what it has, and frees nothing */
+    w = writer_in(room, sizeof room);
+    put_bytes(&w, "0123456789abcdef", 16);
+    failing_at(FAILING_OURS, 0, 1);
+    put_u8(&w, 'x');
+    assert_true(w.failed);
+    failing_off();
+    writer_free(&w);
+    assert_memory_equal(room, zeros, sizeof room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +445,11 @@ int main(void)
         cmocka_unit_test(a_writer_grows_and_keeps_what_it_has),
         cmocka_unit_test(sized_bytes_carry_their_length),
         cmocka_unit_test(a_writer_that_failed_stays_failed),
+        cmocka_unit_test(mpints_are_written_and_read),
+        cmocka_unit_test(an_mpint_that_is_negative_or_too_long_fails),
+        cmocka_unit_test(a_length_is_set_when_what_it_counts_is_there),
+        cmocka_unit_test(a_length_in_a_writer_that_failed_is_not_set),
+        cmocka_unit_test(a_writer_in_room_of_its_callers_leaves_it_wiped),
     };
 
     failing_install();
