@@ -35,22 +35,25 @@ static int callbacks_changeable(const sessile_callbacks *callbacks)
     return atomic_load_explicit(&callbacks->used, memory_order_relaxed) ? SESSILE_ERR_MISUSE : SESSILE_OK;
 }
 
-#define SETTER(name, type)                                                                                             \
-    int sessile_callbacks_set_##name(sessile_callbacks *callbacks, type name)                                          \
+#define SETTER(name, field, type)                                                                                      \
+    int sessile_callbacks_set_##name(sessile_callbacks *callbacks, type call)                                          \
     {                                                                                                                  \
         int result = callbacks_changeable(callbacks);                                                                  \
                                                                                                                        \
         if (result == SESSILE_OK)                                                                                      \
-            callbacks->name = name;                                                                                    \
+            callbacks->field = call;                                                                                   \
         return result;                                                                                                 \
     }
 
-SETTER(ready, sessile_on_session)
-SETTER(question, sessile_on_question)
-SETTER(withdrawn, sessile_on_question)
-SETTER(notice, sessile_on_notice)
-SETTER(closed, sessile_on_closed)
-SETTER(data, sessile_on_data)
-SETTER(end, sessile_on_stream)
-SETTER(writable, sessile_on_stream)
-SETTER(stream_closed, sessile_on_stream_closed)
+SETTER(ready, ready, sessile_on_session)
+SETTER(question, question, sessile_on_question)
+SETTER(withdrawn, withdrawn, sessile_on_question)
+SETTER(notice, notice, sessile_on_notice)
+SETTER(closed, closed, sessile_on_closed)
+SETTER(stream, stream, sessile_on_stream)
+SETTER(data, data, sessile_on_data)
+SETTER(stderr, error_data, sessile_on_data)
+SETTER(request, request, sessile_on_request)
+SETTER(end, end, sessile_on_stream)
+SETTER(writable, writable, sessile_on_stream)
+SETTER(stream_closed, stream_closed, sessile_on_stream_closed)

@@ -39,16 +39,24 @@ struct sessile_callbacks {
     sessile_on_question withdrawn;
     sessile_on_notice notice;
     sessile_on_closed closed;
+    sessile_on_stream stream;
     sessile_on_data data;
+    sessile_on_data error_data; /* stderr's: that name is a macro */
+    sessile_on_request request;
     sessile_on_stream end;
     sessile_on_stream writable;
     sessile_on_stream_closed stream_closed;
 };
 
+/* What waits for writable, or to be ended, is on its session's due list as long as it may go: see stream_next_due(). */
 struct sessile_stream {
     atomic_size_t refs;
     sessile_session *session; /* holds a reference to the shell; never NULL */
-    sessile_stream *next;
+    void *state;              /* the engine's; NULL once it is destroyed */
+    sessile_stream *next;     /* in the order opened; once closed, what is to be freed after it */
+    sessile_stream *prev;
+    sessile_stream *next_due;
+    sessile_stream *prev_due;
     sessile_callbacks *callbacks; /* its own, or NULL for the session's */
     void *app;
     sessile_on_stream_release release;
@@ -56,8 +64,10 @@ struct sessile_stream {
     unsigned manual : 1;
     unsigned writing : 1; /* a write is between two of its pieces: another would come in between */
     unsigned wants_write : 1;
+    unsigned due : 1;    /* on the due list */
     unsigned ended : 1;  /* by this side */
     unsigned ends : 1;   /* the peer has ended it, and nobody was there to be told: to be ended, when all is written */
+    unsigned unseen : 1; /* the application does not know it yet */
     unsigned closed : 1; /* no longer part of its session */
 };
 
@@ -69,8 +79,8 @@ struct question_item {
 
 struct question_items {
     struct question_item *list;
-    size_t count;
-    size_t capacity;
+    unsigned count;
+    unsigned capacity;
 };
 
 struct sessile_question {
@@ -89,6 +99,7 @@ struct sessile_question {
     struct question_items given;
     void *answer;
     void (*release)(void *);
+    uintptr_t note;
 };
 
 struct trace_entry {
@@ -124,22 +135,25 @@ struct sessile_session {
     void *state;
     sessile_callbacks *callbacks;
     void *app;
-    sessile_stream *streams;
+    sessile_stream *streams; /* in the order opened */
+    sessile_stream *last_stream;
+    sessile_stream *due; /* in the order of their turns */
+    sessile_stream *last_due;
+    sessile_stream *closed_streams; /* to be freed as soon as no frame of the engine is on the stack */
     sessile_question *questions;
     struct outbox outbox;
     uint64_t *counters;
     struct tracer *tracer;
 
-    int error;
     char *text;
     int64_t time;
     size_t need;
     size_t left;    /* untaken at the end of the last receive */
     size_t replies; /* sent while held */
-    unsigned blocking;
-    unsigned open_questions;
+    int error;
+    unsigned blocking : 8; /* of the open questions; both are bounded by QUESTIONS_OPEN_LIMIT */
+    unsigned open_questions : 8;
 
-    unsigned streams_due : 1; /* some stream may wait for writable, or to be ended */
     unsigned started : 1;
     unsigned over : 1;
     unsigned told : 1; /* the callbacks that end a session have run */
@@ -184,9 +198,12 @@ void stream_detach_all(sessile_session *session);
 void stream_close_all(sessile_session *session);
 /* Tell one stream that it is writable, or end one: 1, or 0 where there is none. */
 int stream_settle_step(sessile_session *session);
+/* Free what was closed. Only where no frame of the engine is on the stack. */
+void stream_free_closed(sessile_session *session);
 
 /* question.c */
 void question_withdraw_all(sessile_session *session, int tell);
+void question_withdraw_stream(const sessile_stream *stream);
 int question_refuse_dropped(sessile_session *session);
 
 /* outbox.c */

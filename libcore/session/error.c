@@ -34,6 +34,7 @@ static const struct {
     {SESSILE_ERR_ABORTED, "ERR_ABORTED", "aborted by this side"},
     {SESSILE_ERR_CRYPTO, "ERR_CRYPTO", "libcrypto failed"},
     {SESSILE_ERR_UNSUPPORTED, "ERR_UNSUPPORTED", "not available here"},
+    {SESSILE_ERR_PASSPHRASE, "ERR_PASSPHRASE", "the passphrase is missing or wrong"},
 };
 
 #define ERROR_COUNT (sizeof errors / sizeof errors[0])

@@ -102,6 +102,7 @@ void guard_flush(struct guard *g)
         session_fail(s, SESSILE_ERR_COMM, "the comms layer's send failed for %zu bytes", out.size);
         outbox_clear(s);
     }
+    stream_free_closed(s);
     if (!out.on_heap)
         return;
     if (s->outbox.size || s->outbox.on_heap) {
@@ -148,6 +149,7 @@ static void guard_rest(struct guard *g)
 {
     sessile_session *s = g->session;
 
+    stream_free_closed(s);
     if (s->batch && s->outbox.size && !s->outbox.on_heap && outbox_keep(s) < 0)
         session_fail(s, SESSILE_ERR_MEMORY, "no memory for a batch of %zu bytes", s->outbox.size);
     if (!s->batch || !s->outbox.on_heap || s->freed)

@@ -2,15 +2,22 @@
  *
  * Questions. One way to ask and one to answer for every kind. A question belongs to its session while it is open, and
  * to whoever kept it; whatever goes wrong on the way to an answer is a refusal. */
+#include <stdio.h>
+#include <string.h>
+
 #include "session/core.h"
 #include "session/guard.h"
 #include "session/memory.h"
+
+/* What may be given with one answer: items, and bytes in all. */
+#define GIVEN_LIMIT 256
+#define GIVEN_BYTES_LIMIT ((size_t)1 << 20)
 
 sessile_question *question_new(sessile_session *s, const struct question_kind *kind, sessile_stream *stream)
 {
     sessile_question *q;
 
-    if (s->open_questions >= QUESTIONS_OPEN_LIMIT || !(q = mem_zalloc(sizeof *q)))
+    if (s->over || s->open_questions >= QUESTIONS_OPEN_LIMIT || !(q = mem_zalloc(sizeof *q)))
         return NULL;
     atomic_init(&q->refs, 1);
     atomic_init(&q->kept, 0);
@@ -42,9 +49,15 @@ static void question_unref(sessile_question *q)
     mem_free(q);
 }
 
+void question_discard(sessile_question *q)
+{
+    if (q)
+        question_unref(q);
+}
+
 static int items_add(struct question_items *items, int item, const void *data, size_t size)
 {
-    size_t capacity = items->capacity ? items->capacity * 2 : 8;
+    unsigned capacity = items->capacity ? items->capacity * 2 : 4;
     struct question_item *list = items->list;
 
     if (items->count == items->capacity) {
@@ -61,6 +74,24 @@ static int items_add(struct question_items *items, int item, const void *data, s
     return SESSILE_OK;
 }
 
+static size_t items_bytes(const struct question_items *items)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < items->count; i++)
+        bytes += items->list[i].size;
+    return bytes;
+}
+
+static size_t items_count(const struct question_items *items, int item)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < items->count; i++)
+        count += items->list[i].item == item;
+    return count;
+}
+
 static const struct question_item *items_find(const struct question_items *items, int item, size_t index)
 {
     for (size_t i = 0; i < items->count; i++)
@@ -73,6 +104,30 @@ void question_add(sessile_question *q, int item, const void *data, size_t size)
 {
     if (q && items_add(&q->items, item, data, size) < 0)
         q->broken = 1;
+}
+
+void question_add_text(sessile_question *q, int item, const char *text)
+{
+    question_add(q, item, text, strlen(text));
+}
+
+void question_add_number(sessile_question *q, int item, uint64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    question_add_text(q, item, text);
+}
+
+void question_set_note(sessile_question *q, uintptr_t note)
+{
+    if (q)
+        q->note = note;
+}
+
+uintptr_t question_note(const sessile_question *q)
+{
+    return q ? q->note : 0;
 }
 
 void question_set_answer(sessile_question *q, void *answer, void (*release)(void *))
@@ -90,10 +145,20 @@ void *question_answer(const sessile_question *q)
 
 const void *question_given(const sessile_question *q, int item, size_t *size)
 {
-    const struct question_item *found = q ? items_find(&q->given, item, 0) : NULL;
+    return question_given_at(q, item, 0, size);
+}
+
+const void *question_given_at(const sessile_question *q, int item, size_t index, size_t *size)
+{
+    const struct question_item *found = q ? items_find(&q->given, item, index) : NULL;
 
     *size = found ? found->size : 0;
     return found ? found->data : NULL;
+}
+
+size_t question_given_count(const sessile_question *q, int item)
+{
+    return q ? items_count(&q->given, item) : 0;
 }
 
 int question_outcome(const sessile_question *q)
@@ -109,6 +174,11 @@ int question_reason(const sessile_question *q)
 sessile_session *question_session(const sessile_question *q)
 {
     return q->session;
+}
+
+sessile_stream *question_stream(const sessile_question *q)
+{
+    return q->stream;
 }
 
 int question_is_open(const sessile_question *q)
@@ -166,7 +236,8 @@ void session_ask(sessile_session *s, sessile_question *q)
     sessile_on_question call = s->callbacks ? s->callbacks->question : NULL;
 
     if (!q) {
-        s->engine->answered(s, NULL);
+        if (!s->over)
+            s->engine->answered(s, NULL);
         return;
     }
     question_list(q);
@@ -255,19 +326,44 @@ int question_refuse_dropped(sessile_session *s)
     return 1;
 }
 
+/* ---- withdrawing ---- */
+
+static void question_take_back(sessile_question *q, int tell)
+{
+    sessile_session *s = q->session;
+    sessile_on_question call = s->callbacks ? s->callbacks->withdrawn : NULL;
+    int open = q->outcome == QUESTION_OPEN;
+
+    question_unlist(q);
+    if (open)
+        q->outcome = QUESTION_REFUSED;
+    if (tell && open && !s->freed && call && atomic_load_explicit(&q->kept, memory_order_acquire))
+        call(q, s->app);
+    question_unref(q);
+}
+
+void question_withdraw(sessile_question *q)
+{
+    if (q && q->listed)
+        question_take_back(q, 1);
+}
+
 void question_withdraw_all(sessile_session *s, int tell)
 {
-    sessile_on_question call = s->callbacks ? s->callbacks->withdrawn : NULL;
+    while (s->questions)
+        question_take_back(s->questions, tell);
+}
+
+/* Few are open at any time: to look at each is no work. What a callback may do to the list, the next look sees. */
+void question_withdraw_stream(const sessile_stream *stream)
+{
     sessile_question *q;
 
-    while ((q = s->questions)) {
-        question_unlist(q);
-        if (q->outcome == QUESTION_OPEN)
-            q->outcome = QUESTION_REFUSED;
-        if (tell && !s->freed && call && atomic_load_explicit(&q->kept, memory_order_acquire))
-            call(q, s->app);
-        question_unref(q);
-    }
+    do {
+        for (q = stream->session->questions; q && q->stream != stream;)
+            q = q->next;
+        question_withdraw(q);
+    } while (q);
 }
 
 /* ---- reading and giving ---- */
@@ -296,11 +392,7 @@ sessile_stream *sessile_question_stream(sessile_question *q)
 
 size_t sessile_question_count(sessile_question *q, int item)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; q && i < q->items.count; i++)
-        count += q->items.list[i].item == item;
-    return count;
+    return q ? items_count(&q->items, item) : 0;
 }
 
 int sessile_question_get(sessile_question *q, int item, size_t index, const void **data, size_t *size)
@@ -314,16 +406,22 @@ int sessile_question_get(sessile_question *q, int item, size_t index, const void
     return found ? SESSILE_OK : SESSILE_ERR_ARGUMENT;
 }
 
+static int question_give(sessile_question *q, int item, const void *data, size_t size)
+{
+    if (!question_is_open(q))
+        return SESSILE_ERR_GONE;
+    if (q->given.count >= GIVEN_LIMIT || size > GIVEN_BYTES_LIMIT - items_bytes(&q->given))
+        return SESSILE_ERR_LIMIT;
+    return items_add(&q->given, item, data, size);
+}
+
 int sessile_question_put(sessile_question *q, int item, const void *data, size_t size)
 {
     struct guard g;
     int result;
 
-    if (!q || (!data && size) || item < 0 || item > 31 || !(q->kind->puts & 1u << item))
+    if (!q || (!data && size) || item < 0 || item > 63 || !(q->kind->puts >> item & 1))
         return SESSILE_ERR_ARGUMENT;
     result = guard_enter_live(&g, q->session);
-    if (result < 0)
-        return result;
-    result = question_is_open(q) ? items_add(&q->given, item, data, size) : SESSILE_ERR_GONE;
-    return guard_leave(&g, result);
+    return result < 0 ? result : guard_leave(&g, question_give(q, item, data, size));
 }

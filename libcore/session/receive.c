@@ -39,6 +39,8 @@ static size_t receive_units(struct guard *g, const uint8_t *data, size_t size, i
         if (unit <= 0)
             break;
         taken += (size_t)unit;
+        if (g->outermost)
+            stream_free_closed(s);
         session_count(s, SESSILE_COUNT_UNITS, 1);
         if (taken < size && s->outbox.size >= OUTBOX_FLUSH && guard_may_send(g)) {
             s->tail = 1;

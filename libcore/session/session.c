@@ -103,6 +103,11 @@ int session_ending(const sessile_session *s)
     return s->ending;
 }
 
+int session_held(const sessile_session *s)
+{
+    return s->held;
+}
+
 int session_result(sessile_session *s, int result, const char *callback)
 {
     if (s->over)
@@ -182,7 +187,7 @@ int session_settle_step(sessile_session *s)
         session_judge(s);
         return 1;
     }
-    return s->streams_due && stream_settle_step(s);
+    return stream_settle_step(s);
 }
 
 /* ---- the wire side ---- */
@@ -240,9 +245,13 @@ int sessile_session_hold(sessile_session *s, int on)
 
     if (result < 0)
         return result;
-    s->held = on != 0;
     if (!on)
         s->replies = 0;
+    if (s->held != (on != 0)) {
+        s->held = on != 0;
+        if (s->started && !s->over && s->engine->held)
+            s->engine->held(s, s->held);
+    }
     return guard_leave(&g, SESSILE_OK);
 }
 

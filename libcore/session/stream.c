@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Streams: writing in pieces, delivery, credit, and handles that outlive their session. */
+ * Streams: writing in pieces, delivery, credit, and handles that outlive their session.
+ *
+ * A session may have very many. No call looks at all of them, but for the session's end: they are doubly linked, and
+ * those that have something to do at rest wait for their turn on a list of their own. */
 #include <limits.h>
 
 #include "session/core.h"
 #include "session/guard.h"
 #include "session/memory.h"
 
-sessile_stream *stream_new(sessile_session *s)
+sessile_stream *stream_new(sessile_session *s, void *state)
 {
-    sessile_stream *stream = mem_zalloc(sizeof *stream);
+    sessile_stream *stream;
 
-    if (!stream)
+    if (s->over || !(stream = mem_zalloc(sizeof *stream)))
         return NULL;
     atomic_init(&stream->refs, 1);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     stream->session = s;
-    stream->next = s->streams;
-    s->streams = stream;
+    stream->state = state;
+    stream->prev = s->last_stream;
+    if (stream->prev)
+        stream->prev->next = stream;
+    else
+        s->streams = stream;
+    s->last_stream = stream;
     return stream;
+}
+
+static void stream_unlink(sessile_stream *stream)
+{
+    sessile_session *s = stream->session;
+
+    if (stream->prev)
+        stream->prev->next = stream->next;
+    else
+        s->streams = stream->next;
+    if (stream->next)
+        stream->next->prev = stream->prev;
+    else
+        s->last_stream = stream->prev;
+    stream->next = stream->prev = NULL;
 }
 
 sessile_stream *sessile_stream_keep(sessile_stream *stream)
@@ -36,6 +59,45 @@ void sessile_stream_free(sessile_stream *stream)
     session_unref(stream->session);
     mem_free(stream);
 }
+
+/* ---- for engines ---- */
+
+sessile_session *stream_session(const sessile_stream *stream)
+{
+    return stream->session;
+}
+
+void *stream_state(const sessile_stream *stream)
+{
+    return stream->state;
+}
+
+size_t stream_unread(const sessile_stream *stream)
+{
+    return stream->unread;
+}
+
+int stream_ended(const sessile_stream *stream)
+{
+    return stream->ended;
+}
+
+int stream_manual(const sessile_stream *stream)
+{
+    return stream->manual;
+}
+
+int stream_open(const sessile_stream *stream)
+{
+    return !stream->closed;
+}
+
+void stream_set_unseen(sessile_stream *stream)
+{
+    stream->unseen = 1;
+}
+
+/* ---- the application's handle ---- */
 
 /* Enter the stream's session for a call that needs both. */
 static int stream_enter(struct guard *g, sessile_stream *stream)
@@ -100,26 +162,141 @@ int sessile_stream_set_release(sessile_stream *stream, sessile_on_stream_release
     return guard_leave(&g, SESSILE_OK);
 }
 
-/* ---- out ---- */
+/* ---- turns ---- */
 
-static int stream_may_write(const sessile_stream *stream)
+static void due_remove(sessile_stream *stream)
 {
-    const sessile_session *s = stream->session;
+    sessile_session *s = stream->session;
 
-    return !s->over && !s->held && !stream->writing && outbox_left(s) && s->engine->writable(stream);
+    if (!stream->due)
+        return;
+    if (stream->prev_due)
+        stream->prev_due->next_due = stream->next_due;
+    else
+        s->due = stream->next_due;
+    if (stream->next_due)
+        stream->next_due->prev_due = stream->prev_due;
+    else
+        s->last_due = stream->prev_due;
+    stream->next_due = stream->prev_due = NULL;
+    stream->due = 0;
 }
+
+static void due_add_first(sessile_stream *stream)
+{
+    sessile_session *s = stream->session;
+
+    if (stream->due)
+        return;
+    stream->due = 1;
+    stream->next_due = s->due;
+    if (stream->next_due)
+        stream->next_due->prev_due = stream;
+    else
+        s->last_due = stream;
+    s->due = stream;
+}
+
+static void due_add_last(sessile_stream *stream)
+{
+    sessile_session *s = stream->session;
+
+    if (stream->due)
+        return;
+    stream->due = 1;
+    stream->prev_due = s->last_due;
+    if (stream->prev_due)
+        stream->prev_due->next_due = stream;
+    else
+        s->due = stream;
+    s->last_due = stream;
+}
+
+static int stream_may_end(const sessile_stream *stream)
+{
+    return stream->ends && !stream->wants_write && !stream->closed;
+}
+
+void stream_unblocked(sessile_stream *stream)
+{
+    if (stream->wants_write && !stream->closed)
+        due_add_last(stream);
+}
+
+static int session_may_write(const sessile_session *s)
+{
+    return !s->over && !s->held && outbox_left(s);
+}
+
+static int stream_writable(const sessile_stream *stream)
+{
+    return stream->unseen ? ENGINE_BLOCKED : stream->session->engine->writable(stream);
+}
+
+/* The stream whose turn it is, or NULL. One that is to be ended comes before those that want to write, and needs no
+ * wire that takes bytes. One that is blocked leaves the list until its engine says otherwise, so that each look at a
+ * stream is paid for by the call that has put it there. */
+static sessile_stream *stream_next_due(sessile_session *s)
+{
+    sessile_stream *stream;
+    int may;
+
+    while ((stream = s->due)) {
+        if (stream_may_end(stream))
+            return stream;
+        if (s->ending || s->wire_gone || !session_may_write(s))
+            return NULL;
+        may = stream_writable(stream);
+        if (may != ENGINE_BLOCKED)
+            return may == ENGINE_WRITABLE ? stream : NULL;
+        due_remove(stream);
+    }
+    return NULL;
+}
+
+static void stream_call_writable(sessile_stream *stream)
+{
+    sessile_session *s = stream->session;
+    sessile_callbacks *callbacks = stream->callbacks ? stream->callbacks : s->callbacks;
+    int result = 0;
+
+    stream->wants_write = 0;
+    if (callbacks && callbacks->writable)
+        result = callbacks->writable(stream, stream->callbacks ? stream->app : s->app);
+    session_result(s, result, "writable");
+    if (stream_may_end(stream))
+        due_add_first(stream);
+}
+
+int stream_settle_step(sessile_session *s)
+{
+    sessile_stream *stream = stream_next_due(s);
+
+    if (!stream)
+        return 0;
+    due_remove(stream);
+    if (stream->wants_write) {
+        stream_call_writable(stream);
+    } else { /* nobody listened when the peer ended: this side ends too, now that all is written */
+        stream->ends = 0;
+        sessile_stream_end(stream);
+    }
+    return 1;
+}
+
+/* ---- out ---- */
 
 /* Write as much as bounds let, sending in between where this is the outermost call: sending may be what lifts a bound.
  */
-static size_t stream_write_pieces(struct guard *g, sessile_stream *stream, const uint8_t *data, size_t size)
+static size_t stream_write_pieces(struct guard *g, sessile_stream *stream, int flow, const uint8_t *data, size_t size)
 {
     sessile_session *s = g->session;
     size_t done = 0;
     int taken = 0;
 
     for (;;) {
-        if (stream_may_write(stream))
-            taken = s->engine->write(stream, data + done, size - done);
+        if (!stream->writing && session_may_write(s) && stream_writable(stream) == ENGINE_WRITABLE)
+            taken = s->engine->write(stream, flow, data + done, size - done);
         if (taken < 0)
             break;
         done += (size_t)taken;
@@ -129,13 +306,20 @@ static size_t stream_write_pieces(struct guard *g, sessile_stream *stream, const
         stream->writing = 1;
         guard_flush(g);
         stream->writing = 0;
-        if (s->freed || stream->ended)
+        if (stream->closed || stream->ended)
             break;
     }
     return done;
 }
 
-int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
+static int stream_is_done(const sessile_stream *stream)
+{
+    const sessile_session *s = stream->session;
+
+    return s->over || s->wire_gone || s->ending || s->detached || stream->ended;
+}
+
+int stream_write_flow(sessile_stream *stream, int flow, const void *data, size_t size)
 {
     struct guard g;
     size_t done;
@@ -145,61 +329,27 @@ int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
         return result;
     if (!data && size)
         return guard_leave(&g, SESSILE_ERR_ARGUMENT);
-    if (stream->session->over || stream->session->wire_gone || stream->session->ending || stream->session->detached ||
-        stream->ended)
+    if (stream_is_done(stream))
         return guard_leave(&g, SESSILE_ERR_CLOSED);
     if (!size)
         return guard_leave(&g, 0);
     if (size > INT_MAX)
         size = INT_MAX;
     sessile_stream_keep(stream); /* what send leads to may end it */
-    done = stream_write_pieces(&g, stream, data, size);
-    session_count(stream->session, SESSILE_COUNT_DATA_OUT, done);
-    if (done < size)
-        stream->wants_write = stream->session->streams_due = 1;
-    result = stream->session->error && !done ? SESSILE_ERR_FAILED : (int)done;
+    done = stream_write_pieces(&g, stream, flow, data, size);
+    session_count(g.session, SESSILE_COUNT_DATA_OUT, done);
+    if (done < size && !stream->closed && !stream->ended) {
+        stream->wants_write = 1;
+        due_add_last(stream);
+    }
+    result = g.session->error && !done ? SESSILE_ERR_FAILED : (int)done;
     sessile_stream_free(stream);
     return guard_leave(&g, result);
 }
 
-static int stream_call_writable(sessile_session *s)
+int sessile_stream_write(sessile_stream *stream, const void *data, size_t size)
 {
-    sessile_on_stream call;
-    sessile_stream *stream;
-
-    for (stream = s->streams; stream; stream = stream->next)
-        if (stream->wants_write && !stream->ended && !s->ending && !s->wire_gone && stream_may_write(stream))
-            break;
-    if (!stream)
-        return 0;
-    stream->wants_write = 0;
-    call = stream->callbacks ? stream->callbacks->writable : s->callbacks ? s->callbacks->writable : NULL;
-    if (call)
-        session_result(s, call(stream, stream->callbacks ? stream->app : s->app), "writable");
-    return 1;
-}
-
-/* Nobody listened when the peer ended: this side ends too, but not before what was to be written is. */
-static int stream_end_due(sessile_session *s)
-{
-    for (sessile_stream *stream = s->streams; stream; stream = stream->next)
-        if (stream->ends && !stream->wants_write) {
-            stream->ends = 0;
-            sessile_stream_end(stream);
-            return 1;
-        }
-    return 0;
-}
-
-int stream_settle_step(sessile_session *s)
-{
-    if (stream_call_writable(s) || stream_end_due(s))
-        return 1;
-    s->streams_due = 0;
-    for (sessile_stream *stream = s->streams; stream; stream = stream->next)
-        if (stream->wants_write || stream->ends)
-            s->streams_due = 1;
-    return 0;
+    return stream_write_flow(stream, STREAM_DATA, data, size);
 }
 
 int sessile_stream_end(sessile_stream *stream)
@@ -211,11 +361,12 @@ int sessile_stream_end(sessile_stream *stream)
         return result;
     if (stream->ended || stream->session->over)
         return guard_leave(&g, SESSILE_ERR_CLOSED);
-    sessile_stream_keep(stream); /* a trace callback may free the session */
     result = g.session->engine->end_stream(stream);
-    if (result == SESSILE_OK)
+    if (result == SESSILE_OK && !stream->closed) {
         stream->ended = 1;
-    sessile_stream_free(stream);
+        stream->wants_write = stream->ends = 0;
+        due_remove(stream);
+    }
     return guard_leave(&g, result);
 }
 
@@ -233,42 +384,95 @@ int sessile_stream_abort(sessile_stream *stream)
 
 /* ---- in ---- */
 
+static sessile_callbacks *stream_callbacks(const sessile_stream *stream)
+{
+    return stream->callbacks ? stream->callbacks : stream->session->callbacks;
+}
+
+static void *stream_app(const sessile_stream *stream)
+{
+    return stream->callbacks ? stream->app : stream->session->app;
+}
+
 int stream_deliver(sessile_stream *stream, const void *data, size_t size)
 {
     sessile_session *s = stream->session;
-    sessile_callbacks *callbacks = stream->callbacks ? stream->callbacks : s->callbacks;
+    sessile_callbacks *callbacks = stream_callbacks(stream);
 
     session_count(s, SESSILE_COUNT_DATA_IN, size);
-    if (s->ending)
+    if (s->ending || stream->closed)
         return session_result(s, 0, "data");
     if (!callbacks || !callbacks->data)
         return session_fail(s, SESSILE_ERR_MISUSE, "%zu bytes arrived on a stream that has no data callback", size);
     if (stream->manual)
         stream->unread += size;
-    return session_result(s, callbacks->data(stream, data, size, stream->callbacks ? stream->app : s->app), "data");
+    return session_result(s, callbacks->data(stream, data, size, stream_app(stream)), "data");
+}
+
+/* Credit for what was unread, however it came to be consumed. */
+static void stream_give_credit(sessile_stream *stream, size_t size)
+{
+    const sessile_session *s = stream->session;
+
+    stream->unread -= size;
+    if (size && s->engine->consumed && !s->over)
+        s->engine->consumed(stream, size);
+}
+
+int stream_deliver_stderr(sessile_stream *stream, const void *data, size_t size)
+{
+    sessile_session *s = stream->session;
+    sessile_callbacks *callbacks = stream_callbacks(stream);
+    int result = 0;
+
+    session_count(s, SESSILE_COUNT_DATA_IN, size);
+    if (s->ending || stream->closed)
+        return session_result(s, 0, "stderr");
+    if (stream->manual)
+        stream->unread += size;
+    if (callbacks && callbacks->error_data)
+        result = callbacks->error_data(stream, data, size, stream_app(stream));
+    else if (stream->manual)
+        stream_give_credit(stream, size);
+    return session_result(s, result, "stderr");
 }
 
 int stream_deliver_end(sessile_stream *stream)
 {
     sessile_session *s = stream->session;
-    sessile_callbacks *callbacks = stream->callbacks ? stream->callbacks : s->callbacks;
+    sessile_callbacks *callbacks = stream_callbacks(stream);
     int result = 0;
 
+    if (stream->closed)
+        return session_result(s, 0, "end");
     if (callbacks && callbacks->end)
-        result = session_result(s, callbacks->end(stream, stream->callbacks ? stream->app : s->app), "end");
-    else if (!stream->ended)
-        stream->ends = s->streams_due = 1;
+        result = session_result(s, callbacks->end(stream, stream_app(stream)), "end");
+    else if (!stream->ended) {
+        stream->ends = 1;
+        if (!stream->wants_write)
+            due_add_first(stream);
+    }
     return s->over ? SESSILE_ERR_CLOSED : result;
 }
 
-sessile_session *stream_session(const sessile_stream *stream)
+int session_call_stream(sessile_stream *stream)
 {
-    return stream->session;
+    sessile_session *s = stream->session;
+    sessile_on_stream call = s->callbacks ? s->callbacks->stream : NULL;
+
+    stream->unseen = 0;
+    stream_unblocked(stream);
+    return session_result(s, call && !stream->closed ? call(stream, s->app) : 0, "stream");
 }
 
-size_t stream_unread(const sessile_stream *stream)
+int stream_call_request(sessile_stream *stream, int request)
 {
-    return stream->unread;
+    sessile_callbacks *callbacks = stream_callbacks(stream);
+    int result = 0;
+
+    if (callbacks && callbacks->request && !stream->closed)
+        result = callbacks->request(stream, request, stream_app(stream));
+    return session_result(stream->session, result, "request");
 }
 
 int sessile_stream_set_manual(sessile_stream *stream, int on)
@@ -282,7 +486,7 @@ int sessile_stream_set_manual(sessile_stream *stream, int on)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
     stream->manual = on != 0;
     if (!on)
-        stream->unread = 0;
+        stream_give_credit(stream, stream->unread);
     return guard_leave(&g, SESSILE_OK);
 }
 
@@ -295,46 +499,91 @@ int sessile_stream_consumed(sessile_stream *stream, size_t size)
         return result;
     if (size > stream->unread)
         return guard_leave(&g, SESSILE_ERR_ARGUMENT);
-    stream->unread -= size;
+    stream_give_credit(stream, size);
     return guard_leave(&g, SESSILE_OK);
 }
 
 /* ---- the end ---- */
 
-static sessile_stream *stream_unlink_first(sessile_session *s)
+/* It leaves its session, but its memory and its state stay until nobody below on the stack looks at them any more. */
+static void stream_leave(sessile_stream *stream)
 {
-    sessile_stream *stream = s->streams;
+    sessile_session *s = stream->session;
 
-    if (stream) {
-        s->streams = stream->next;
-        stream->next = NULL;
-        stream->closed = 1;
-    }
-    return stream;
+    stream->closed = 1;
+    due_remove(stream);
+    stream_unlink(stream);
+    stream->next = s->closed_streams;
+    s->closed_streams = stream;
+}
+
+static void stream_tell_closed(sessile_stream *stream, int error)
+{
+    sessile_callbacks *callbacks = stream_callbacks(stream);
+
+    if (callbacks && callbacks->stream_closed)
+        callbacks->stream_closed(stream, error, stream_app(stream));
+}
+
+static void stream_tell_release(sessile_stream *stream)
+{
+    if (stream->release)
+        stream->release(stream->app);
+}
+
+void stream_close(sessile_stream *stream, int error, int told)
+{
+    sessile_session *s = stream->session;
+
+    if (s->over || stream->closed)
+        return;
+    /* It is closed before its questions' callbacks, and unlinked after them, since they may free the session. */
+    stream->closed = 1;
+    question_withdraw_stream(stream);
+    if (s->freed)
+        return;
+    stream_leave(stream);
+    if (told && !stream->unseen)
+        stream_tell_closed(stream, error);
+    else
+        stream_tell_release(stream);
 }
 
 void stream_detach_all(sessile_session *s)
 {
     sessile_stream *stream;
 
-    while ((stream = stream_unlink_first(s))) {
-        if (stream->release)
-            stream->release(stream->app);
-        sessile_stream_free(stream);
+    while ((stream = s->streams)) {
+        stream_leave(stream);
+        stream_tell_release(stream);
     }
 }
 
 void stream_close_all(sessile_session *s)
 {
-    sessile_on_stream_closed call;
     sessile_stream *stream;
     int error;
 
-    while (!s->freed && (stream = stream_unlink_first(s))) {
+    while (!s->freed && (stream = s->streams)) {
         error = s->engine->stream_verdict(stream, s->error);
-        call = stream->callbacks ? stream->callbacks->stream_closed : s->callbacks ? s->callbacks->stream_closed : NULL;
-        if (call)
-            call(stream, error, stream->callbacks ? stream->app : s->app);
+        stream_leave(stream);
+        if (stream->unseen)
+            stream_tell_release(stream);
+        else
+            stream_tell_closed(stream, error);
+    }
+}
+
+void stream_free_closed(sessile_session *s)
+{
+    sessile_stream *stream;
+
+    while ((stream = s->closed_streams)) {
+        s->closed_streams = stream->next;
+        stream->next = NULL;
+        if (stream->state && s->engine && s->engine->stream_destroy)
+            s->engine->stream_destroy(stream->state);
+        stream->state = NULL;
         sessile_stream_free(stream);
     }
 }

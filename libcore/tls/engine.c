@@ -134,11 +134,12 @@ static int tls_writable(const sessile_stream *stream)
 {
     const struct tls *t = tls_of_stream(stream);
 
-    return t->phase == TLS_OPEN && !t->dead && !t->sent_close && !t->owes_close && !tls_within_message(t) &&
-           outbox_room(t->session) > RECORD_OVERHEAD;
+    return t->phase == TLS_OPEN && !t->dead && !t->sent_close && !t->owes_close && !tls_within_message(t)
+               ? ENGINE_WRITABLE
+               : ENGINE_WAITS;
 }
 
-static int tls_write(sessile_stream *stream, const uint8_t *data, size_t size)
+static int tls_write(sessile_stream *stream, int flow, const uint8_t *data, size_t size)
 {
     struct tls *t = tls_of_stream(stream);
     size_t room = outbox_room(t->session);
@@ -146,6 +147,7 @@ static int tls_write(sessile_stream *stream, const uint8_t *data, size_t size)
     size_t done = 0;
     size_t piece;
 
+    (void)flow; /* there is one */
     outbox_reserve(t->session, size + (size / fragment + 1) * RECORD_OVERHEAD < room
                                    ? size + (size / fragment + 1) * RECORD_OVERHEAD
                                    : room);
@@ -330,7 +332,7 @@ int tls_prepare(sessile_session *session, struct tls **result)
         return SESSILE_ERR_MISUSE;
     if (t)
         return SESSILE_OK;
-    if (!(t = mem_zalloc(sizeof *t)) || !(t->stream = stream_new(session))) {
+    if (!(t = mem_zalloc(sizeof *t)) || !(t->stream = stream_new(session, NULL))) {
         mem_free(t);
         return SESSILE_ERR_MEMORY;
     }

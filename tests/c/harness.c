@@ -406,6 +406,37 @@ static int on_data(sessile_stream *stream, const void *data, size_t size, void *
     return recorder_hook(r, "data");
 }
 
+static int on_stderr(sessile_stream *stream, const void *data, size_t size, void *app)
+{
+    struct recorder *r = app;
+
+    (void)data;
+    recorder_check(r);
+    r->stream = stream;
+    journal_add(r->journal, "stderr(%zu)", size);
+    return recorder_hook(r, "stderr");
+}
+
+static int on_stream(sessile_stream *stream, void *app)
+{
+    struct recorder *r = app;
+
+    recorder_check(r);
+    r->stream = stream;
+    journal_add(r->journal, "stream");
+    return recorder_hook(r, "stream");
+}
+
+static int on_request(sessile_stream *stream, int request, void *app)
+{
+    struct recorder *r = app;
+
+    recorder_check(r);
+    r->stream = stream;
+    journal_add(r->journal, "request(%d)", request);
+    return recorder_hook(r, "request");
+}
+
 static int on_end(sessile_stream *stream, void *app)
 {
     struct recorder *r = app;
@@ -469,7 +500,10 @@ sessile_callbacks *recorder_callbacks(void)
     sessile_callbacks_set_question(callbacks, on_question);
     sessile_callbacks_set_withdrawn(callbacks, on_withdrawn);
     sessile_callbacks_set_notice(callbacks, on_notice);
+    sessile_callbacks_set_stream(callbacks, on_stream);
     sessile_callbacks_set_data(callbacks, on_data);
+    sessile_callbacks_set_stderr(callbacks, on_stderr);
+    sessile_callbacks_set_request(callbacks, on_request);
     sessile_callbacks_set_end(callbacks, on_end);
     sessile_callbacks_set_writable(callbacks, on_writable);
     sessile_callbacks_set_stream_closed(callbacks, on_stream_closed);

@@ -105,8 +105,8 @@ void wire_feed(struct wire *wire, const void *data, size_t size, const struct fe
 struct recorder {
     struct journal *journal;
     /* Called in each callback of the application's after it was noted, with its name: "ready", "question", "withdrawn",
-     * "notice", "data", "end", "writable", "stream_closed", "closed", "trace". What it returns is what the callback
-     * does. */
+     * "notice", "stream", "data", "stderr", "request", "end", "writable", "stream_closed", "closed", "trace". What it
+     * returns is what the callback does. */
     int (*hook)(struct recorder *recorder, const char *callback);
     void *app;
     sessile_session *session; /* of the last callback */

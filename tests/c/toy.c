@@ -218,10 +218,10 @@ static int toy_writable(const sessile_stream *stream)
 {
     const struct toy *t = session_state(stream_session(stream));
 
-    return t->ready && !t->sent_end && outbox_room(t->session) > TOY_HEADER;
+    return t->ready && !t->sent_end ? ENGINE_WRITABLE : ENGINE_WAITS;
 }
 
-static int toy_write(sessile_stream *stream, const uint8_t *data, size_t size)
+static int toy_write(sessile_stream *stream, int flow, const uint8_t *data, size_t size)
 {
     struct toy *t = session_state(stream_session(stream));
     char type = stream == t->stream ? TOY_DATA : TOY_SECOND;
@@ -229,6 +229,7 @@ static int toy_write(sessile_stream *stream, const uint8_t *data, size_t size)
     size_t piece;
     size_t room;
 
+    (void)flow;
     outbox_reserve(t->session, size + TOY_HEADER < 4096 ? size + TOY_HEADER : 4096);
     while (done < size && (room = outbox_room(t->session)) > TOY_HEADER) {
         piece = size - done < PIECE ? size - done : PIECE;
@@ -359,9 +360,9 @@ static struct toy *toy_new(sessile_session *session, int streams)
         mem_free(t);
         return NULL;
     }
-    t->stream = sessile_stream_keep(stream_new(session));
+    t->stream = sessile_stream_keep(stream_new(session, NULL));
     if (streams == 2)
-        t->second = sessile_stream_keep(stream_new(session));
+        t->second = sessile_stream_keep(stream_new(session, NULL));
     return t;
 }
 

@@ -14,10 +14,13 @@ CODEC = r'"codec/\w+\.h"'
 MEMORY = r'"session/memory\.h"'
 LIBC = r"<(assert|errno|limits|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|ctype)\.h>"
 LIBCRYPTO = r"<openssl/(?!ssl|bio|tls1|dtls1|quic)\w+\.h>"
+BIO = r"<openssl/bio\.h>"
+ZLIB = r"<zlib\.h>"
 ALLOWED = {
     "session": [re.escape(name) for name in PUBLIC_CORE] + [CODEC, LIBCRYPTO],
     "codec": [MEMORY],
     "tls": [PUBLIC, r'"session/\w+\.h"', CODEC, r"<openssl/\w+\.h>"],
+    "ssh": [PUBLIC, r'"session/\w+\.h"', CODEC, LIBCRYPTO, BIO, ZLIB],
     "comm": [PUBLIC, CODEC, MEMORY],
 }
 # One folder's insides are its own: the engine sees these of session/.
@@ -30,7 +33,7 @@ def files(tree, folder):
 
 @pytest.mark.parametrize("layer", sorted(ALLOWED))
 def test_layer_includes_only_what_it_may_know(tree, layer):
-    allowed = re.compile("|".join([LIBC, rf'"{layer}/\w+\.h"'] + ALLOWED[layer]))
+    allowed = re.compile("|".join([LIBC, rf'"{layer}/(\w+/)*\w+\.h"'] + ALLOWED[layer]))
     sources = files(tree, layer)
     assert sources, f"libcore/{layer} is empty"
     wrong = [f"{path.relative_to(tree)}: {name}" for path in sources
@@ -51,10 +54,19 @@ def test_what_stands_above_the_layers_sees_public_headers_only(tree):
     assert not wrong
 
 
-def test_tls_sees_only_the_engines_side_of_session(tree):
-    wrong = [f"{path.name}: {name}" for path in files(tree, "tls") for name in includes(path.read_text())
+@pytest.mark.parametrize("layer", ["tls", "ssh"])
+def test_engines_see_only_their_side_of_session(tree, layer):
+    wrong = [f"{path.name}: {name}" for path in files(tree, layer) for name in includes(path.read_text())
              if name.startswith('"session/') and name not in ENGINE_SEES]
     assert not wrong
+
+
+# A BIO in memory is how libcrypto takes and gives PEM; compression is the transport's.
+@pytest.mark.parametrize(("name", "folder"), [(BIO, "key"), (ZLIB, "transport")])
+def test_inside_ssh_a_library_is_used_in_one_folder(tree, name, folder):
+    users = {path.parent.name for path in files(tree, "ssh")
+             if any(re.fullmatch(name, include) for include in includes(path.read_text()))}
+    assert users <= {folder}
 
 
 def test_only_tls_includes_libssl(tree):

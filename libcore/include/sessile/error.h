@@ -58,6 +58,8 @@ extern "C" {
 #define SESSILE_ERR_CRYPTO -19
 /* This build, or the libcrypto it runs on, does not have what was asked for. */
 #define SESSILE_ERR_UNSUPPORTED -20
+/* A key file is encrypted, and the passphrase is missing or wrong. */
+#define SESSILE_ERR_PASSPHRASE -21
 
 /* The code's short name, such as "ERR_PROTOCOL", for logs. Static; "ERR_UNKNOWN" for a number that is no code. */
 SESSILE_API const char *sessile_error_name(int code);

@@ -25,6 +25,8 @@ typedef int (*sessile_on_question)(sessile_question *question, void *app);
 typedef int (*sessile_on_stream)(sessile_stream *stream, void *app);
 /* data, size: lent for the duration of the callback; size is at least 1. */
 typedef int (*sessile_on_data)(sessile_stream *stream, const void *data, size_t size, void *app);
+/* request: one of SESSILE_SSH_* as listed with SESSILE_SSH_OPENED (ssh.h). */
+typedef int (*sessile_on_request)(sessile_stream *stream, int request, void *app);
 /* kind: one of SESSILE_NOTICE_*. data, size: lent for the duration of the callback. */
 typedef int (*sessile_on_notice)(sessile_session *session, int kind, const void *data, size_t size, void *app);
 /* error: 0 for a clean end, ERR_DROPPED, ERR_TRUNCATED, or what made the session fail. */
@@ -49,6 +51,13 @@ SESSILE_API int sessile_callbacks_set_notice(sessile_callbacks *callbacks, sessi
 SESSILE_API int sessile_callbacks_set_closed(sessile_callbacks *callbacks, sessile_on_closed closed);
 /* Bytes arrived on a stream. Not set: bytes that arrive fail the session with ERR_MISUSE, since nothing may be lost. */
 SESSILE_API int sessile_callbacks_set_data(sessile_callbacks *callbacks, sessile_on_data data);
+/* The peer opened a stream, and a question about it was answered with yes (SSH). Not set: the stream has the session's
+ * callbacks. */
+SESSILE_API int sessile_callbacks_set_stream(sessile_callbacks *callbacks, sessile_on_stream stream);
+/* Bytes arrived on a stream's second flow (SSH's stderr). Not set: they are dropped, and count as consumed. */
+SESSILE_API int sessile_callbacks_set_stderr(sessile_callbacks *callbacks, sessile_on_data call);
+/* Something other than data came for a stream (SSH). Not set: ignored. */
+SESSILE_API int sessile_callbacks_set_request(sessile_callbacks *callbacks, sessile_on_request request);
 /* The peer will send no more on this stream. Not set: the stream is ended on this side too, as soon as no write that
  * was taken short is waiting. */
 SESSILE_API int sessile_callbacks_set_end(sessile_callbacks *callbacks, sessile_on_stream end);
@@ -63,6 +72,23 @@ SESSILE_API int sessile_callbacks_set_stream_closed(sessile_callbacks *callbacks
 #define SESSILE_NOTICE_TLS_TICKET 1
 /* TLS: a line for a key log file, without newline, after sessile_tls_insecure_keylog(). Secret. */
 #define SESSILE_NOTICE_TLS_KEYLOG 2
+
+/* SSH: lines for a key log file, after sessile_ssh_config_insecure_keylog(). Secret. */
+#define SESSILE_NOTICE_SSH_KEYLOG 3
+/* SSH client: the server's banner, text of at most 16 KiB in the server's words: escape it before it reaches a terminal
+ * (RFC 4252, section 5.4). */
+#define SESSILE_NOTICE_SSH_BANNER 4
+/* SSH: the peer's DEBUG message that it wants to be displayed, as it is. */
+#define SESSILE_NOTICE_SSH_DEBUG 5
+/* SSH: the peer ended the session: its reason and description, escaped, such as "2: too many attempts". */
+#define SESSILE_NOTICE_SSH_DISCONNECT 6
+/* SSH: an answer to sessile_ssh_keepalive(). */
+#define SESSILE_NOTICE_SSH_ALIVE 7
+/* SSH client: the server listens, "host port" or the path; or it does not. */
+#define SESSILE_NOTICE_SSH_FORWARDED 8
+#define SESSILE_NOTICE_SSH_FORWARD_REFUSED 9
+/* SSH: new keys are in use in both directions. */
+#define SESSILE_NOTICE_SSH_REKEYED 10
 
 /* Batch: until the matching leave, nothing is sent and no callback that waits for rest (resume, writable, closed)
  * runs; leave then sends all in one. Nests. What a batch may produce is bounded (256 KiB): writes are taken
