@@ -50,9 +50,9 @@ def test_soname(build):
     assert "Library soname: [libsessile.so.0]" in abi.run("readelf", "--dynamic", str(build / "libsessile.so"))
 
 
-def test_shared_library_needs_only_openssl_and_libc(build):
+def test_shared_library_needs_only_openssl_zlib_and_libc(build):
     needed = re.findall(r"\(NEEDED\).*\[(\S+)\]", abi.run("readelf", "--dynamic", str(build / "libsessile.so")))
-    assert {name.split(".so")[0] for name in needed} <= {"libssl", "libcrypto", "libc"}
+    assert {name.split(".so")[0] for name in needed} <= {"libssl", "libcrypto", "libz", "libc"}
 
 
 @pytest.mark.parametrize("library", ["shared", "static"])

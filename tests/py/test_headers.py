@@ -68,6 +68,8 @@ def split(declaration):
 def portable(kind, opaque, callbacks):
     if kind in SCALARS or kind in callbacks:
         return True
+    if kind == "const char *const *":  # names, and how many
+        return True
     match = re.fullmatch(r"(?:const )?(\w+) \*{1,2}", kind)
     return bool(match) and (match.group(1) in POINTED or match.group(1) in opaque)
 
@@ -95,6 +97,6 @@ def test_signature_check_refuses_what_it_should():
     for kind in ("long", "unsigned long", "ptrdiff_t", "enum sessile_kind", "struct sessile_pair", "sessile_session",
                  "...", "FILE *", "bool"):
         assert not portable(kind, opaque, callbacks)
-    for kind in ("int", "size_t", "const char *", "const void **", "sessile_session *", "sessile_session **",
+    for kind in ("int", "size_t", "const char *", "const char *const *", "const void **", "sessile_session *", "sessile_session **",
                  "sessile_comm_send"):
         assert portable(kind, opaque, callbacks)

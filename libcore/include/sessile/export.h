@@ -23,6 +23,8 @@ typedef struct sessile_stream sessile_stream;
 typedef struct sessile_question sessile_question;
 /* The application's functions, shared by any number of sessions. */
 typedef struct sessile_callbacks sessile_callbacks;
+/* An SSH key, public or private, with or without a certificate (key.h). */
+typedef struct sessile_key sessile_key;
 
 #ifdef __cplusplus
 }
