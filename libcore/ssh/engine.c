@@ -108,6 +108,7 @@ static void ssh_free(struct ssh *ssh)
     mem_free(ssh->methods);
     mem_free(ssh->can_continue);
     mem_free(ssh->peer_address);
+    mem_free(ssh->host_signature);
     sessile_key_free(ssh->host_key);
     sessile_key_free(ssh->user_key);
     sessile_ssh_config_free(ssh->config);

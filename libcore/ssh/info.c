@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What was negotiated, for the application. */
+#include <string.h>
+
 #include "session/guard.h"
 #include "session/memory.h"
 #include "ssh/ssh.h"
@@ -71,21 +73,35 @@ const char *sessile_ssh_info(sessile_session *session, int info)
     return text ? text : "";
 }
 
+static int give(const uint8_t *bytes, size_t length, void *data, size_t size)
+{
+    if (!length)
+        return SESSILE_ERR_MISUSE;
+    if (data && length <= size)
+        memcpy(data, bytes, length);
+    return (int)length;
+}
+
 int sessile_ssh_session_id(sessile_session *session, void *data, size_t size)
 {
     struct guard g;
     struct ssh *ssh;
-    size_t length;
     int result = ssh_guard_quiet(&g, session, &ssh);
 
     if (result < 0)
         return result;
-    length = ssh->transport.session_id_size;
-    if (!length)
-        return guard_leave(&g, SESSILE_ERR_MISUSE);
-    for (size_t i = 0; data && length <= size && i < length; i++)
-        ((uint8_t *)data)[i] = ssh->transport.session_id[i];
-    return guard_leave(&g, (int)length);
+    return guard_leave(&g, give(ssh->transport.session_id, ssh->transport.session_id_size, data, size));
+}
+
+int sessile_ssh_host_signature(sessile_session *session, void *data, size_t size)
+{
+    struct guard g;
+    struct ssh *ssh;
+    int result = ssh_guard_quiet(&g, session, &ssh);
+
+    if (result < 0)
+        return result;
+    return guard_leave(&g, give(ssh->host_signature, ssh->host_signature_size, data, size));
 }
 
 static sessile_key *key_of(sessile_session *session, int user)

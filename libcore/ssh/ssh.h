@@ -53,6 +53,8 @@ struct ssh {
     char *can_continue;            /* client: what the server said last */
     char *peer_address;            /* server, where it was told */
     sessile_key *host_key;         /* held */
+    uint8_t *host_signature;       /* client: the server's over the session id */
+    size_t host_signature_size;
     sessile_key *user_key;         /* server: held */
 };
 

@@ -167,6 +167,9 @@ SESSILE_API const char *sessile_ssh_info(sessile_session *session, int info);
 SESSILE_API int sessile_ssh_session_id(sessile_session *session, void *data, size_t size);
 /* Client: the host key that the server proved to have, borrowed; server: the one it used. NULL before. */
 SESSILE_API sessile_key *sessile_ssh_host_key(sessile_session *session);
+/* Client: the server's signature over the session id, as sessile_agent_bind() takes it: its length (where that is more
+ * than size, nothing was written); ERR_MISUSE before there is one. */
+SESSILE_API int sessile_ssh_host_signature(sessile_session *session, void *data, size_t size);
 /* Server: the key (with its certificate) that authenticated the user, borrowed, or NULL. */
 SESSILE_API sessile_key *sessile_ssh_user_key(sessile_session *session);
 
@@ -274,6 +277,12 @@ SESSILE_API int64_t sessile_ssh_exit_status(sessile_stream *stream);
 /* The signal that ended the command, without SIG; "" for none; and what was said of it, escaped. */
 SESSILE_API const char *sessile_ssh_exit_signal(sessile_stream *stream);
 SESSILE_API const char *sessile_ssh_exit_message(sessile_stream *stream);
+/* 1 where it dumped core, by what the exit-signal said. */
+SESSILE_API int sessile_ssh_exit_core_dumped(sessile_stream *stream);
+/* The length of the last break that arrived, in milliseconds as sent (RFC 4335), and what the last xon-xoff said: 1 where
+ * the client may do flow control. 0 while there was none. */
+SESSILE_API int sessile_ssh_break_length(sessile_stream *stream);
+SESSILE_API int sessile_ssh_xon_xoff(sessile_stream *stream);
 /* The last signal that arrived. */
 SESSILE_API const char *sessile_ssh_signal(sessile_stream *stream);
 /* The terminal's size, from pty-req and window-change; 0 while unknown. */
@@ -282,6 +291,10 @@ SESSILE_API const char *sessile_ssh_signal(sessile_stream *stream);
 #define SESSILE_SSH_WIDTH 3
 #define SESSILE_SSH_HEIGHT 4
 SESSILE_API int sessile_ssh_terminal(sessile_stream *stream, int dimension);
+
+/* Client: have the server refuse any further session channel (no-more-sessions@openssh.com), so that whoever takes this
+ * side over later can start nothing. Returns 0; ERR_MISUSE before ready; ERR_CLOSED. */
+SESSILE_API int sessile_ssh_no_more_sessions(sessile_session *session);
 
 /* ---- Forwarding ---- */
 

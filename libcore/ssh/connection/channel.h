@@ -80,6 +80,9 @@ struct channel_notes {
     char *signal;
     uint32_t terminal[4]; /* columns, rows, width, height */
     uint32_t open_reason;
+    uint32_t break_length;
+    uint8_t core_dumped;
+    uint8_t xon_xoff;
     char *open_text;
 };
 

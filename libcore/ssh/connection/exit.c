@@ -46,6 +46,7 @@ int exit_take_signal(struct channel *channel, const struct field_value *values)
     if (!(notes = channel_notes(channel)) || !(notes->exit_signal = escaped_copy(channel->ssh, &values[0].text)) ||
         !(notes->exit_message = escaped_copy(channel->ssh, &values[2].text)))
         return SESSILE_ERR_MEMORY;
+    notes->core_dumped = values[1].number != 0;
     return tell(channel, SESSILE_SSH_EXIT_SIGNAL);
 }
 
@@ -168,4 +169,37 @@ int sessile_ssh_terminal(sessile_stream *stream, int dimension)
     if (channel)
         guard_leave(&g, 0);
     return size > INT32_MAX ? INT32_MAX : (int)size;
+}
+
+enum number { NUMBER_CORE_DUMPED, NUMBER_BREAK_LENGTH, NUMBER_XON_XOFF };
+
+static int number_of(sessile_stream *stream, enum number which)
+{
+    struct guard g;
+    struct channel *channel = channel_look(&g, stream);
+    const struct channel_notes *notes = channel ? channel->notes : NULL;
+    uint32_t number = 0;
+
+    if (notes)
+        number = which == NUMBER_CORE_DUMPED    ? notes->core_dumped
+                 : which == NUMBER_BREAK_LENGTH ? notes->break_length
+                                                : notes->xon_xoff;
+    if (channel)
+        guard_leave(&g, 0);
+    return number > INT32_MAX ? INT32_MAX : (int)number;
+}
+
+int sessile_ssh_exit_core_dumped(sessile_stream *stream)
+{
+    return number_of(stream, NUMBER_CORE_DUMPED);
+}
+
+int sessile_ssh_break_length(sessile_stream *stream)
+{
+    return number_of(stream, NUMBER_BREAK_LENGTH);
+}
+
+int sessile_ssh_xon_xoff(sessile_stream *stream)
+{
+    return number_of(stream, NUMBER_XON_XOFF);
 }

@@ -240,3 +240,19 @@ int sessile_ssh_keepalive(sessile_session *session)
     global_begin(&w, "keepalive@openssh.com", 1);
     return guard_leave(&g, wish_send(ssh, wish, &w));
 }
+
+int sessile_ssh_no_more_sessions(sessile_session *session)
+{
+    struct guard g;
+    struct ssh *ssh;
+    uint8_t room[MESSAGE_ROOM];
+    struct writer w = writer_in(room, sizeof room);
+    int result = ssh_guard(&g, session, &ssh);
+
+    if (result < 0)
+        return result;
+    if (ssh->phase != SSH_OPEN || ssh->role != SESSILE_CLIENT)
+        return guard_leave(&g, SESSILE_ERR_MISUSE);
+    global_begin(&w, "no-more-sessions@openssh.com", 0);
+    return guard_leave(&g, ssh_send_message(ssh, &w));
+}

@@ -126,20 +126,27 @@ static int take_signal(struct channel *channel, const struct field_value *values
 
 static int take_break(struct channel *channel, const struct field_value *values)
 {
+    struct channel_notes *notes;
     int result;
 
-    (void)values;
     if (channel->program != PROGRAM_GRANTED)
         return REQUEST_DENIED;
+    if (!(notes = channel_notes(channel)))
+        return SESSILE_ERR_MEMORY;
+    notes->break_length = values[0].number;
     result = stream_call_request(channel->stream, SESSILE_SSH_BREAK);
     return result < 0 ? result : REQUEST_DONE;
 }
 
 static int take_xon_xoff(struct channel *channel, const struct field_value *values)
 {
-    int result = stream_call_request(channel->stream, SESSILE_SSH_XON_XOFF);
+    struct channel_notes *notes = channel_notes(channel);
+    int result;
 
-    (void)values;
+    if (!notes)
+        return SESSILE_ERR_MEMORY;
+    notes->xon_xoff = values[0].number != 0;
+    result = stream_call_request(channel->stream, SESSILE_SSH_XON_XOFF);
     return result < 0 ? result : REQUEST_DONE;
 }
 

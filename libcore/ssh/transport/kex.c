@@ -197,6 +197,17 @@ static int recv_group(struct ssh *ssh, struct kex *kex, struct reader *r)
     return send_public(ssh, kex, MSG_KEX_GEX_INIT, MSG_KEX_GEX_REPLY);
 }
 
+/* The first one says which server the session id belongs to: an agent may want to know. */
+static int keep_signature(struct ssh *ssh, const struct reader *signature)
+{
+    if (ssh->host_signature)
+        return SESSILE_OK;
+    if (!(ssh->host_signature = mem_copy(signature->data, signature->left)))
+        return ssh_no_memory(ssh, "the host key's signature");
+    ssh->host_signature_size = signature->left;
+    return SESSILE_OK;
+}
+
 /* The key must be what the negotiated algorithm is for, and the signature made with just that algorithm. */
 static int verify(struct ssh *ssh, struct kex *kex, const struct reader *blob, const struct reader *signature)
 {
@@ -217,7 +228,7 @@ static int verify(struct ssh *ssh, struct kex *kex, const struct reader *blob, c
     result = key_verify(kex->host_key, algorithm, kex->exchange_hash, kex->exchange_hash_size, signature->data,
                         signature->left, NULL);
     if (result == SESSILE_OK)
-        return result;
+        return keep_signature(ssh, signature);
     return ssh_fail(ssh, DISCONNECT_KEY_EXCHANGE_FAILED, SESSILE_ERR_VERIFY,
                     "the server's signature over the key exchange is not good (%s)", algorithm->name);
 }
@@ -281,7 +292,7 @@ static int ask_signature(struct ssh *ssh, struct kex *kex)
     if (!question)
         return ssh_no_memory(ssh, "the question for a signature");
     question_add(question, SESSILE_ITEM_KEY, blob, size);
-    question_add_text(question, SESSILE_ITEM_ALGORITHM, kex->host_key_algorithm->name);
+    question_add_text(question, SESSILE_ITEM_ALGORITHM, kex->host_key_algorithm->signature);
     question_add(question, SESSILE_ITEM_DATA, kex->exchange_hash, kex->exchange_hash_size);
     kex->asked = 1;
     session_ask(ssh->session, question);
