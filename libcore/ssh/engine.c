@@ -16,14 +16,24 @@
 
 /* ---- in ---- */
 
-static int engine_unit(sessile_session *session, const uint8_t *data, size_t size)
+static int take_unit(struct ssh *ssh, const uint8_t *data, size_t size)
 {
-    struct ssh *ssh = ssh_of(session);
     int taken = ssh->phase == SSH_IDENT ? ident_unit(ssh, data, size) : packet_unit(ssh, data, size);
 
-    if (taken > 0 && ssh->transport.want_rekey && !ssh->transport.kex && !session_over(session) &&
+    if (taken > 0 && ssh->phase == SSH_IDENT)
+        session_need(ssh->session, 1); /* the next line may be empty */
+    if (taken > 0 && ssh->transport.want_rekey && !ssh->transport.kex && !session_over(ssh->session) &&
         kex_begin(ssh) < 0)
         return SESSILE_ERR_FAILED;
+    return taken;
+}
+
+static int engine_unit(sessile_session *session, const uint8_t *data, size_t size)
+{
+    int taken = take_unit(ssh_of(session), data, size);
+
+    if (session_traced(session))
+        session_trace_flush(session);
     return taken;
 }
 
@@ -192,6 +202,7 @@ static int ssh_begin(struct guard *g, struct ssh *ssh, sessile_callbacks *callba
         return guard_leave(g, result);
     }
     session_start(ssh->session, callbacks, app);
+    session_need(ssh->session, 1);
     if (ident_send(ssh) < 0)
         return guard_leave(g, SESSILE_ERR_MEMORY);
     return guard_leave(g, SESSILE_OK);

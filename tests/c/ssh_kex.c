@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The test's hands on the wire: what a session sends is cut into packets while it is in the clear, shown to the test, and
- * framed anew. */
+ * The test's hands on the wire: what a session sends is cut into packets while it is in the clear, shown to the test,
+ * and framed anew. */
 #include "ssh_kex.h"
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Key exchanges that succeed: each method, each kind of host key, in whatever pieces the bytes arrive, with the
- * signature made elsewhere, and again while a session is under way. The exchange hash and the keys are computed a second
- * time here, from the specification. */
+ * signature made elsewhere, and again while a session is under way. The exchange hash and the keys are computed a
+ * second time here, from the specification. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 
 #include "ssh/transport/kex.h"
@@ -164,6 +165,33 @@ static void two_sessions_back_to_back_exchange_keys(void **state)
     assert_int_equal(sessile_session_error(a), SESSILE_ERR_REFUSED);
     sessile_session_free(a);
     sessile_session_free(b);
+}
+
+static void a_servers_moduli_give_the_group(void **state)
+{
+    BIGNUM *p = BN_get_rfc3526_prime_4096(NULL);
+    char *digits = BN_bn2hex(p), line[2048];
+    struct kex_pair pair = {.step = 0};
+    struct reader r, modulus, generator;
+
+    (void)state; /* the generator tells it from the group that is built in */
+    snprintf(line, sizeof line, "# moduli\n20240101000000 2 6 100 4095 5 %s\n", digits);
+    server_has("ed25519 host");
+    use_methods("diffie-hellman-group-exchange-sha256");
+    must(sessile_ssh_config_set_moduli(server, line, strlen(line)), server);
+    must(sessile_ssh_config_set_group_sizes(client, 2048, 3072, 8192), client);
+    open_pair(&pair);
+    assert_agreed(&pair);
+    r = kex_seen(&pair.server, MSG_KEX_REPLY);
+    get_u8(&r);
+    modulus = get_mpint(&r);
+    generator = get_mpint(&r);
+    assert_true(reader_done(&r));
+    assert_int_equal(modulus.left, 512);
+    assert_true(reader_is(&generator, "\x05"));
+    kex_free_pair(&pair);
+    OPENSSL_free(digits);
+    BN_free(p);
 }
 
 /* ---- each host key ---- */
@@ -664,6 +692,7 @@ int main(void)
         WITH_CONFIGS(the_hybrid_comes_first_where_libcrypto_has_it),
         WITH_CONFIGS(an_insecure_method_is_not_in_the_default),
         WITH_CONFIGS(two_sessions_back_to_back_exchange_keys),
+        WITH_CONFIGS(a_servers_moduli_give_the_group),
         cmocka_unit_test(each_host_key_algorithm_proves_the_server),
         cmocka_unit_test(the_key_log_tells_the_secret_that_the_session_id_is_made_of),
         cmocka_unit_test(keys_are_those_of_the_rfc_however_long_they_are),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Key exchanges without memory: each allocation of ours, and of libcrypto's, fails in turn. What comes of it is the same
- * keys on both sides, or an error that sticks at both; never a client that goes on with a server it has not verified,
- * and nothing is left behind. And what a key exchange holds at its peak. */
+ * Key exchanges without memory: each allocation of ours, and of libcrypto's, fails in turn. What comes of it is the
+ * same keys on both sides, or an error that sticks at both; never a client that goes on with a server it has not
+ * verified, and nothing is left behind. And what a key exchange holds at its peak. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,7 +5,8 @@
  * caller reads it.
  *
  * Functions that write text or bytes take data and size, the room in bytes, and return the length of the whole result;
- * where that is more than size, nothing was written (size 0 asks for the length). Text is not followed by a NUL byte.
+ * where that is more than size, nothing was written (size 0 asks for the length; of a signature, for the most it can
+ * have, and nothing is signed). Text is not followed by a NUL byte.
  *
  * error: room for a sentence about what is wrong with the input, and its size, or NULL and 0; "" on success.
  */
@@ -33,11 +34,14 @@ SESSILE_API void sessile_key_free(sessile_key *key);
 SESSILE_API int sessile_key_generate(const char *type, int bits, const char *comment, sessile_key **key);
 
 /* Read a private key: openssh-key-v1, PEM (PKCS#1, SEC 1, PKCS#8), encrypted or not, from the text of a file of at most
- * 256 KiB. passphrase, passphrase_size: NULL and 0 for none. Returns 0; ERR_PASSPHRASE where it is encrypted and the
+ * 256 KiB. passphrase, passphrase_size: at most 1024 bytes; NULL and 0, or 0 bytes, for none. What would take too long
+ * to decrypt is refused: 1024 rounds of bcrypt_pbkdf, 5 million iterations of PBKDF2. Control characters in the comment
+ * become "?". Returns 0; ERR_PASSPHRASE where it is encrypted and the
  * passphrase is missing or wrong; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED; ERR_MEMORY. */
 SESSILE_API int sessile_key_read(const void *data, size_t size, const void *passphrase, size_t passphrase_size,
                                  sessile_key **key, char *error, size_t error_size);
-/* Read a public key or a certificate: a line as in an id_*.pub file (type, base64, comment), RFC 4716, or PEM. */
+/* Read a public key or a certificate: a line as in an id_*.pub file (type, base64, comment), RFC 4716, or PEM; the first
+ * in the text. */
 SESSILE_API int sessile_key_read_public(const void *data, size_t size, sessile_key **key, char *error,
                                         size_t error_size);
 /* A public key or certificate from its SSH wire form (RFC 4253, section 6.6), at most 64 KiB. */
@@ -57,7 +61,7 @@ SESSILE_API int sessile_key_with_certificate(sessile_key *key, sessile_key *cert
 SESSILE_API int sessile_key_write(sessile_key *key, int format, const void *passphrase, size_t passphrase_size,
                                   const char *cipher, int rounds, void *data, size_t size);
 /* Formats of public keys. */
-/* "ssh-ed25519 AAAA... comment" and a newline */
+/* "ssh-ed25519 AAAA... comment" and a newline; of the certificate where the key has one, as RFC 4716 is */
 #define SESSILE_KEY_LINE 1
 #define SESSILE_KEY_RFC4716 2
 /* SubjectPublicKeyInfo. Not for certificates and sk- keys. */
@@ -102,7 +106,7 @@ SESSILE_API int sessile_key_verify(sessile_key *key, const char *algorithm, cons
 SESSILE_API int sessile_key_sshsig(sessile_key *key, const char *name_space, const char *hash, const void *message,
                                    size_t message_size, void *data, size_t size);
 /* *signer: the key (or certificate) that made it, the caller's, to be looked up among those that may. Returns 0,
- * ERR_VERIFY, ERR_ARGUMENT. */
+ * ERR_VERIFY, ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_MEMORY, ERR_CRYPTO. */
 SESSILE_API int sessile_sshsig_verify(const void *text, size_t text_size, const char *name_space, const void *message,
                                       size_t message_size, sessile_key **signer, char *error, size_t error_size);
 
@@ -122,7 +126,8 @@ SESSILE_API size_t sessile_certificate_principal_count(sessile_key *key);
 /* Valid as long as the key; NULL where there is no such index. */
 SESSILE_API const char *sessile_certificate_principal(sessile_key *key, size_t index);
 /* A critical option's or extension's value, such as "force-command", "source-address", "permit-pty": its length, which
- * may be 0, or ERR_ARGUMENT where the certificate has none. critical: 1 or 0. */
+ * may be 0, or ERR_ARGUMENT where the certificate has none. Where the data is one string, it is that string's content.
+ * critical: 1 or 0. */
 SESSILE_API int sessile_certificate_option(sessile_key *key, int critical, const char *name, void *data, size_t size);
 /* The authority's public key, borrowed; NULL where there is no certificate. */
 SESSILE_API sessile_key *sessile_certificate_authority(sessile_key *key);
@@ -132,8 +137,8 @@ SESSILE_API sessile_key *sessile_certificate_authority(sessile_key *key);
  * ERR_VERIFY with error filled, ERR_ARGUMENT. */
 SESSILE_API int sessile_certificate_check(sessile_key *key, int kind, const char *principal, const char *address,
                                           int64_t now, char *error, size_t error_size);
-/* Make a certificate for the public key of key, signed by authority (algorithm: NULL for its best). principals: of
- * principal_count names. options: SSH wire form (name and value strings in order), may be NULL and 0. *out: new. */
+/* Make a certificate for the public key of key, signed by authority (algorithm: NULL for its best; not SHA-1).
+ * valid_after: before valid_before. principals: of principal_count names. options: SSH wire form (name and value strings in order), may be NULL and 0. *out: new. */
 SESSILE_API int sessile_certificate_sign(sessile_key *key, sessile_key *authority, const char *algorithm, int kind,
                                          uint64_t serial, const char *key_id, const char *const *principals,
                                          size_t principal_count, uint64_t valid_after, uint64_t valid_before,

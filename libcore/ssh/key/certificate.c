@@ -276,7 +276,9 @@ static int check_time(const struct certificate *certificate, int64_t now, struct
 
     if (now >= 0 && (uint64_t)now >= certificate->valid_after && (uint64_t)now < certificate->valid_before)
         return 0;
-    if (now < 0 || (uint64_t)now < certificate->valid_after)
+    if (now < 0)
+        snprintf(why, sizeof why, "cannot be judged: the time is not known");
+    else if ((uint64_t)now < certificate->valid_after)
         snprintf(why, sizeof why, "is not valid before %llu, and it is %lld",
                  (unsigned long long)certificate->valid_after, (long long)now);
     else

@@ -202,6 +202,21 @@ static void rsa_write_private(const sessile_key *key, struct writer *w)
 
 /* ---- Signatures ---- */
 
+static int rsa_verify(const sessile_key *key, const EVP_MD *digest, const void *data, size_t size, struct reader *r);
+
+/* libcrypto 3.0's blinding can be spoiled by an allocation that failed in an earlier signature: what it makes then is no
+ * signature, and a wrong RSA signature may give the key away. */
+static int check_signature(const sessile_key *key, const EVP_MD *digest, const void *data, size_t size,
+                           const uint8_t *signature, size_t length)
+{
+    struct reader r = reader_of(signature, length);
+
+    if (rsa_verify(key, digest, data, size, &r) == 0)
+        return 0;
+    ERR_clear_error();
+    return SESSILE_ERR_CRYPTO;
+}
+
 static int rsa_sign(const sessile_key *key, const EVP_MD *digest, const void *data, size_t size, struct writer *out)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -215,7 +230,7 @@ static int rsa_sign(const sessile_key *key, const EVP_MD *digest, const void *da
              EVP_DigestSign(context, room, &length, data, size) != 1)
         r = key_openssl_failure(SESSILE_ERR_CRYPTO);
     EVP_MD_CTX_free(context);
-    return r;
+    return r ? r : check_signature(key, digest, data, size, room, length);
 }
 
 /* The signature as long as the modulus: RFC 8332, section 3, has it so, and lets shorter ones pass whose signer left

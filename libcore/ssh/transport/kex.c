@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flow of one key exchange (RFC 4253, sections 7 and 8): KEXINIT from both sides, the method's messages, NEWKEYS from
- * both sides. Either side may begin; who gets the other's KEXINIT first answers with its own.
+ * The flow of one key exchange (RFC 4253, sections 7 and 8): KEXINIT from both sides, the method's messages, NEWKEYS
+ * from both sides. Either side may begin; who gets the other's KEXINIT first answers with its own.
  *
  * What makes it safe: a client sends NEWKEYS only once the server has proved to have its host key and that is trusted;
  * keys are made before NEWKEYS is sent; a direction changes its keys at its NEWKEYS and not before; and each message of
@@ -384,8 +384,8 @@ void kex_answered(struct ssh *ssh, sessile_question *question)
 
 /* ---- the method's messages ---- */
 
-/* Which message is due in which role, with and without group exchange. Numbers mean different things in the two: 31 is a
- * group in the one and the reply in the other. */
+/* Which message is due in which role, with and without group exchange. Numbers mean different things in the two: 31
+ * is a group in the one and the reply in the other. */
 static const struct step {
     uint8_t role;
     uint8_t group_exchange;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One key exchange, from the first KEXINIT to the last NEWKEYS (RFC 4253, sections 7 and 8), and what a method of it has
- * to offer. A method is a file and a row in methods.c; the exchange itself (messages, exchange hash, host key, key
- * derivation) is common to all.
+ * One key exchange, from the first KEXINIT to the last NEWKEYS (RFC 4253, sections 7 and 8), and what a method of it
+ * has to offer. A method is a file and a row in methods.c; the exchange itself (messages, exchange hash, host key,
+ * key derivation) is common to all.
  */
 #ifndef SSH_TRANSPORT_KEX_H
 #define SSH_TRANSPORT_KEX_H
@@ -95,8 +95,8 @@ struct kex {
 
 /* Write our KEXINIT into kex->own_init, and send it. */
 int kexinit_send(struct ssh *ssh, struct kex *kex);
-/* The peer's has come: fix the algorithms, and in the first exchange whether it is strict. r: behind the number. Where r
- * is not read to its end, nothing was done. */
+/* The peer's has come: fix the algorithms, and in the first exchange whether it is strict. r: behind the number.
+ * Where r is not read to its end, nothing was done. */
 int kexinit_negotiate(struct ssh *ssh, struct kex *kex, struct reader *r);
 
 /* kex_hash.c */
@@ -116,8 +116,8 @@ int kex_keys_make(const struct ssh *ssh, struct kex *kex);
 int kex_host_key_check(struct ssh *ssh, struct kex *kex, const struct reader *blob);
 /* Whether the answer accepts it; else the session has failed. */
 int kex_host_key_answered(struct ssh *ssh, struct kex *kex, const sessile_question *question);
-/* The names that a client would rather have first in its list of host key algorithms, separated by commas: those by which
- * it can know the host. Room is left empty where there are none. */
+/* The names that a client would rather have first in its list of host key algorithms, separated by commas: those by
+ * which it can know the host. Room is left empty where there are none. */
 #define KEX_KNOWN_ROOM 1024
 void kex_host_key_known(const struct ssh *ssh, char room[KEX_KNOWN_ROOM]);
 

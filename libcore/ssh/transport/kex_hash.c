@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The exchange hash (RFC 4253 section 8, RFC 4419 section 3, RFC 5656 section 4) and the keys that come from it (section
- * 7.2). One hash context serves all of it. What of the exchange is hashed is hashed as soon as it is known, so that
- * neither KEXINIT has to be kept. */
+ * The exchange hash (RFC 4253 section 8, RFC 4419 section 3, RFC 5656 section 4) and the keys that come from it
+ * (section 7.2). One hash context serves all of it. What of the exchange is hashed is hashed as soon as it is known,
+ * so that neither KEXINIT has to be kept. */
 #include <string.h>
 
 #include <openssl/crypto.h>

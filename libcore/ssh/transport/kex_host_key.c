@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a client trusts a server's host key, once the server has proved to have it. In the first exchange: revoked keys
- * never; then any key where the config says so; then what the known hosts say, and where they say nothing of the host,
- * the application. A key other than the known one is an attack until somebody has changed the known hosts: nobody is
- * asked. In later exchanges it must be the same key, to the byte. */
+ * Whether a client trusts a server's host key, once the server has proved to have it. In the first exchange: revoked
+ * keys never; then any key where the config says so; then what the known hosts say, and where they say nothing of the
+ * host, the application. A key other than the known one is an attack until somebody has changed the known hosts:
+ * nobody is asked. In later exchanges it must be the same key, to the byte. */
 #include <string.h>
 
 #include "session/error.h"
@@ -48,8 +48,9 @@ static int refuse(struct ssh *ssh, struct kex *kex, int code, const char *what)
 static int authority_algorithm_fits(const struct ssh *ssh, const struct certificate *certificate)
 {
     struct reader signature = certificate->signature, name = get_sub32(&signature);
+    const char *list = ssh->config->lists[SESSILE_SSH_CA_SIGNATURES];
 
-    return !name.failed && names_have(ssh->config->lists[SESSILE_SSH_CA_SIGNATURES], (const char *)name.data, name.left);
+    return !name.failed && names_have(list, (const char *)name.data, name.left);
 }
 
 /* The key to look up: without its certificate, where that cannot count. *plain: the caller's, or NULL. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mlkem768x25519-sha256 (draft-ietf-sshm-mlkem-hybrid-kex): ML-KEM-768 and X25519 side by side. The client sends its
- * encapsulation key and its X25519 key, the server its ciphertext and its X25519 key; K is the hash of both secrets, and
- * is hashed as a string. ML-KEM is libcrypto's from 3.5 on, and looked up by name. */
+ * encapsulation key and its X25519 key, the server its ciphertext and its X25519 key; K is the hash of both secrets,
+ * and is hashed as a string. ML-KEM is libcrypto's from 3.5 on, and looked up by name. */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * KEXINIT (RFC 4253, section 7.1): written, read, and what follows from the two of them: the algorithms, whether the
- * exchange is strict (OpenSSH's PROTOCOL, section 1.10), whether the peer takes EXT_INFO (RFC 8308, section 2.1), and what
- * becomes of a packet that the peer sent on a guess. We never guess.
+ * exchange is strict (OpenSSH's PROTOCOL, section 1.10), whether the peer takes EXT_INFO (RFC 8308, section 2.1), and
+ * what becomes of a packet that the peer sent on a guess. We never guess.
  *
- * A name-list may be empty, have empty names, and have names that nobody knows, of any length and with any byte: they are
- * in common with nothing. */
+ * A name-list may be empty, have empty names, and have names that nobody knows, of any length and with any byte: they
+ * are in common with nothing. */
 #include <string.h>
 
 #include <openssl/err.h>
@@ -85,7 +85,8 @@ static void put_methods(const struct ssh *ssh, struct writer *w)
     put_end32(w, begin);
 }
 
-/* A client puts first what it knows the host by; at a rekey what was negotiated before, since the key must be the same. */
+/* A client puts first what it knows the host by; at a rekey what was negotiated before, since the key must be the
+ * same. */
 static void put_client_host_keys(const struct ssh *ssh, struct writer *w)
 {
     const char *list = ssh->config->lists[SESSILE_SSH_HOST_KEYS], *name;

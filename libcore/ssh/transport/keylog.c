@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Key log lines as Wireshark's SSH dissector reads them: the cookie of one side's KEXINIT, "SHARED_SECRET", and K, all in
- * hexadecimal. K is written without leading zeros: the dissector puts one in front where an mpint needs it. */
+ * Key log lines as Wireshark's SSH dissector reads them: the cookie of one side's KEXINIT, "SHARED_SECRET", and K,
+ * all in hexadecimal. K is written without leading zeros: the dissector puts one in front where an mpint needs it. */
 #include <string.h>
 
 #include "ssh/config.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A moduli file has a group on each line: time, type, tests, tries, size in bits less one, generator, and the modulus in
- * hexadecimal. Taken are safe primes that somebody has tested for primality; what a line says of itself is checked as
- * far as that is cheap. The text is walked twice, to count the groups of the best size and to take one of them, so that
- * nothing is kept but the text. */
+ * A moduli file has a group on each line: time, type, tests, tries, size in bits less one, generator, and the modulus
+ * in hexadecimal. Taken are safe primes that somebody has tested for primality; what a line says of itself is checked
+ * as far as that is cheap. The text is walked twice, to count the groups of the best size and to take one of them, so
+ * that nothing is kept but the text. */
 #include "ssh/transport/moduli.h"
 
 #include <string.h>
