@@ -7,9 +7,9 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 root=${1:?a folder for the Debian 13 root is needed}
-packages=build-essential,cmake,ninja-build,pkg-config,libssl-dev,libcmocka-dev,libseccomp-dev
+packages=build-essential,cmake,ninja-build,pkg-config,libssl-dev,zlib1g-dev,libcmocka-dev,libseccomp-dev
 packages=$packages,openssl,ca-certificates,gnutls-bin,curl,golang-go,python3,python3-pytest,procps
-packages=$packages,softhsm2,pkcs11-provider
+packages=$packages,softhsm2,pkcs11-provider,openssh-server,openssh-client
 
 mirror()
 {

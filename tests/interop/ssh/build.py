@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the peers are that peers/build.sh made: programs of ours on other implementations, with one command line.
+
+SESSILE_PEERS names their folder, build/peers by default. The command line is that of examples/c/ssh_client and
+ssh_server, as far as each implementation goes.
+"""
+
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TREE = HERE.parents[2]
+FOLDER = Path(os.environ.get("SESSILE_PEERS", TREE / "build" / "peers")).absolute()
+
+# Warnings of their libraries' would stand in what the tests compare.
+PYTHON = (FOLDER / "venv" / "bin" / "python", "-W", "ignore")
+# They have no setting for it, or none that they keep to.
+NO_REKEY = ("libssh2", "paramiko")
+
+
+def clients():
+    return {
+        "libssh": [FOLDER / "libssh_client"],
+        "libssh2": [FOLDER / "libssh2_client"],
+        "paramiko": [*PYTHON, HERE / "peers" / "paramiko_peer.py", "client"],
+        "asyncssh": [*PYTHON, HERE / "peers" / "asyncssh_peer.py", "client"],
+        "Go x/crypto/ssh": [FOLDER / "go_peer", "client"],
+    }
+
+
+def servers():
+    return {
+        "libssh": [FOLDER / "libssh_server"],
+        "paramiko": [*PYTHON, HERE / "peers" / "paramiko_peer.py", "server"],
+        "asyncssh": [*PYTHON, HERE / "peers" / "asyncssh_peer.py", "server"],
+        "Go x/crypto/ssh": [FOLDER / "go_peer", "server"],
+    }
+
+
+def ready(command):
+    """The command, if its program is there."""
+    path = Path(command[0])
+    assert FOLDER not in path.parents or path.exists(), f"{path} is not there: ./run peers makes it"
+    return command

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of results: a row for each subject, a column for each peer in each role, passed tests counted."""
+
+import re
+import subprocess
+
+import build
+import clients
+import pytest
+import servers
+
+MARK = "# SSH\n"
+HEAD = MARK + """
+Sessile against other implementations of SSH, on loopback, both roles. This part is written by tests of its own, from
+the tree's root:
+
+    ./run peers
+    /usr/bin/python3 -m pytest tests/interop/ssh --record
+
+Each number counts tests that passed, with the example programs of `examples/c` on Sessile's side. An empty cell means
+that the peer has no such thing, or that another peer shows the same. Beyond OpenSSH, each algorithm that both sides
+know is met at least once; with OpenSSH, each key exchange meets each cipher and MAC.
+
+"""
+
+
+def first_line(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).splitlines()[0]
+
+
+def libraries():
+    """Those that our own peers are on, and the tools."""
+    for name in ("libssh", "libssh2"):
+        yield name, first_line("pkg-config", "--modversion", name)
+    for file, pattern in (("requirements.txt", r"^(asyncssh|paramiko|ssh-audit)==(.*)"),
+                          ("go/go.mod", r"^require (golang\.org/x/crypto) v(.*)")):
+        yield from re.findall(pattern, (build.HERE / "peers" / file).read_text(), re.M)
+    yield "tshark", first_line("tshark", "--version").split()[2].rstrip(".")
+
+
+def versions():
+    return [first_line("ssh", "-V").split(",")[0], first_line("dbclient", "-V"),
+            " ".join(("PuTTY", first_line("plink", "-V").split()[-1])),
+            *(f"{name} {version}" for name, version in libraries())]
+
+
+class Results:
+    def __init__(self):
+        self.cells = {}
+        self.subjects = []
+
+    def add(self, item, passed):
+        marker = item.get_closest_marker("interop")
+        assert marker, f"{item.nodeid} belongs to no row: it needs the marker interop, or peers"
+        subject = marker.args[0]
+        parameters = getattr(item, "callspec", None)
+        chosen = parameters.params if parameters else {}
+        role = "server" if "serve" in item.fixturenames else "client"
+        peer = marker.kwargs.get("peer") or chosen.get("client") or chosen.get("server") or "OpenSSH"
+        if subject not in self.subjects:
+            self.subjects.append(subject)
+        good, bad = self.cells.get((role, subject, peer), (0, 0))
+        self.cells[role, subject, peer] = (good + passed, bad + (not passed))
+
+    def cell(self, *place):
+        good, bad = self.cells.get(place, (0, 0))
+        return f"FAILED {bad} of {good + bad}" if bad else str(good or "")
+
+    def table(self, role, peers):
+        peers = [peer for peer in peers if any(place[::2] == (role, peer) for place in self.cells)]
+        subjects = [subject for subject in self.subjects if any(place[:2] == (role, subject) for place in self.cells)]
+        rows = [["what", *peers], ["---"] * (len(peers) + 1)]
+        rows += [[subject, *(self.cell(role, subject, peer) for peer in peers)] for subject in subjects]
+        return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+    def page(self):
+        return (HEAD + "## Sessile as the SSH server\n\n" + self.table("server", [*clients.clients(), "ssh-audit",
+                                                                                 "tshark"]) +
+                "\n## Sessile as the SSH client\n\n" + self.table("client", list(servers.servers())) +
+                "\n## The SSH peers\n\n" + "".join(f"- {line}\n" for line in versions()))
+
+
+def ssh_part(page):
+    """From the heading on; the other part is the TLS tests' own."""
+    found = re.search(f"^{MARK}", page, re.M)
+    return page[found.start():] if found else ""
+
+
+def with_ssh_part(page, part):
+    rest = page[:len(page) - len(ssh_part(page))].rstrip("\n")
+    return f"{rest}\n\n{part}" if rest else part
+
+
+def rows_of(page):
+    return re.findall(r"^\|.*", page, re.M)
+
+
+# The order of the table's rows; what is not in the table comes before them.
+ORDER = ("algorithms", "auth", "bulk", "channels", "tools")
+
+
+class Recorder:
+    """The hooks that gather results, and in the end compare the page with them, or write it."""
+
+    def __init__(self, config, page, build_folder):
+        self.config = config
+        self.page = page
+        self.build = build_folder
+        self.results = Results()
+        self.complete = False
+        self.stale = False
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item):
+        report = (yield).get_result()
+        if (report.when == "call" or report.failed) and not item.get_closest_marker("peers"):
+            self.results.add(item, report.passed)
+
+    def pytest_collection_modifyitems(self, items):
+        def place(item):
+            subject = item.path.stem.removeprefix("test_")
+            return ORDER.index(subject) if subject in ORDER else -1
+        items.sort(key=place)
+
+    def pytest_collection_finish(self, session):
+        option = session.config.option
+        self.complete = not option.keyword and not option.markexpr and \
+            not any("::" in word or word.endswith(".py") for word in session.config.args)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        if not self.complete or self.config.option.collectonly or not self.results.cells:
+            return
+        page = self.results.page()
+        self.build.mkdir(parents=True, exist_ok=True)
+        (self.build / "interop-ssh.md").write_text(page)
+        recorded = self.page.read_text() if self.page.exists() else ""
+        if self.config.option.record:
+            self.page.write_text(with_ssh_part(recorded, page))
+        elif rows_of(ssh_part(recorded)) != rows_of(page):
+            self.stale = True
+            session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.stale:
+            terminalreporter.section("docs/interop.md")
+            terminalreporter.line("The page does not show this run's results: look at interop-ssh.md in the build "
+                                  "folder, and run pytest tests/interop/ssh --record.")

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Megabytes each way, with new keys many times on the way; checksums compared."""
+
+import re
+
+import clients
+import pytest
+from algorithms import CIPHERS, CLIENTS, SERVERS
+from checks import digest, noise
+
+MB = 1024 * 1024
+SIZES = {"OpenSSH": 32 * MB}
+SLOW = 4 * MB
+# So often that it happens several times in each direction.
+OFTEN = 8
+
+
+def size_of(name):
+    return SIZES.get(name, SLOW)
+
+
+def check_upload(client, children, job, data):
+    outcome = client.run(children, job, data)
+    assert outcome.status == 0, outcome.log
+    assert outcome.out.split()[:1] == [digest(data).encode()], outcome.log
+
+
+def check_download(client, children, job, data):
+    outcome = client.run(children, job)
+    assert (outcome.status, digest(outcome.out)) == (0, digest(data)), outcome.err
+
+
+def check_echo(client, children, job, data):
+    outcome = client.run(children, job, data)
+    assert (outcome.status, digest(outcome.out)) == (0, digest(data)), outcome.err
+
+
+WAYS = {"up": ("sha256sum", check_upload), "down": ("cat '{path}'", check_download), "both": ("cat", check_echo)}
+
+
+def transfer(way, client, running, children, keys, name, **what):
+    data = noise(size_of(name))
+    path = children.folder / "data"
+    path.write_bytes(data)
+    command, check = WAYS[way]
+    job = running.job(children, keys, key=keys.user["ed25519"], command=command.format(path=path), **what)
+    check(client, children, job, data)
+
+
+def ways(peers):
+    """libssh's client stalls where new keys meet data of both directions, with OpenSSH's server as well."""
+    return [(peer, way) for peer in peers for way in WAYS if (peer, way) != ("libssh", "both")]
+
+
+# ---- New keys that Sessile asks for ----
+
+@pytest.mark.interop("megabytes, with new keys that Sessile asks for")
+@pytest.mark.parametrize(("client", "way"), ways(CLIENTS), indirect=["client"])
+def test_our_server_rekeys(client, way, serve, children, keys):
+    ours = serve(rekey=size_of(client.name) // OFTEN)
+    transfer(way, client, ours, children, keys, client.name)
+
+
+@pytest.mark.interop("megabytes, with new keys that Sessile asks for")
+@pytest.mark.parametrize("server", SERVERS, indirect=True)
+@pytest.mark.parametrize("way", WAYS)
+def test_our_client_rekeys(server, way, ours, children, keys):
+    theirs = server()
+    transfer(way, ours, theirs, children, keys, server.name, rekey=size_of(server.name) // OFTEN)
+
+
+# ---- New keys that the peer asks for ----
+
+REKEYING = [name for name, client in clients.clients().items() if name in CLIENTS and client.rekeys]
+REKEYING_SERVERS = [name for name in SERVERS if name not in ("dropbear", "ssh2", "libssh")]
+
+
+@pytest.mark.interop("megabytes, with new keys that the peer asks for")
+@pytest.mark.parametrize(("client", "way"), ways(REKEYING), indirect=["client"])
+def test_client_rekeys(client, way, serve, children, keys):
+    ours = serve()
+    transfer(way, client, ours, children, keys, client.name, rekey=size_of(client.name) // OFTEN)
+
+
+@pytest.mark.interop("megabytes, with new keys that the peer asks for")
+@pytest.mark.parametrize("server", REKEYING_SERVERS, indirect=True)
+@pytest.mark.parametrize("way", WAYS)
+def test_server_rekeys(server, way, ours, children, keys):
+    theirs = server(rekey=size_of(server.name) // OFTEN)
+    transfer(way, ours, theirs, children, keys, server.name)
+
+
+@pytest.mark.interop("megabytes, with new keys that both ask for")
+@pytest.mark.parametrize("client", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_both_rekey_with_our_server(client, cipher, serve, children, keys):
+    ours = serve(rekey=size_of(client.name) // OFTEN, cipher=cipher)
+    transfer("both", client, ours, children, keys, client.name, rekey=size_of(client.name) // OFTEN)
+
+
+@pytest.mark.interop("megabytes, with new keys that both ask for")
+@pytest.mark.parametrize("server", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_both_rekey_with_our_client(server, cipher, ours, children, keys):
+    theirs = server(rekey=size_of(server.name) // OFTEN)
+    transfer("both", ours, theirs, children, keys, server.name, cipher=cipher, rekey=size_of(server.name) // OFTEN)
+
+
+# ---- That it happens at all ----
+
+@pytest.mark.interop("new keys as often as was asked for")
+@pytest.mark.parametrize("often", [1, OFTEN])
+def test_our_server_has_rekeyed(often, serve, children, keys):
+    """With the limit at the size of all data, no new keys come: the packets' frames alone do not reach it."""
+    size = size_of("OpenSSH")
+    ours = serve(rekey=2 * size if often == 1 else size // often)
+    job = ours.job(children, keys, key=keys.user["ed25519"], command="sha256sum")
+    outcome = clients.Openssh(level="DEBUG1").run(children, job, noise(size))
+    assert outcome.status == 0, outcome.log
+    count = len(re.findall(b"SSH2_MSG_NEWKEYS received", outcome.err))
+    assert count == 1 if often == 1 else often - 1 <= count <= often + 2, outcome.log
+
+
+@pytest.mark.interop("new keys as often as was asked for")
+@pytest.mark.parametrize("server", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("often", [1, OFTEN])
+def test_our_client_has_rekeyed(often, server, ours, children, keys):
+    size = size_of("OpenSSH")
+    theirs = server(log="DEBUG1")
+    job = theirs.job(children, keys, key=keys.user["ed25519"], command="sha256sum",
+                     rekey=2 * size if often == 1 else size // often)
+    check_upload(ours, children, job, noise(size))
+    count = len(re.findall(b"SSH2_MSG_NEWKEYS received", theirs.child.err.data))
+    assert count == 1 if often == 1 else often - 1 <= count <= often + 2, theirs.child.log()
+
+
+@pytest.mark.interop("compressed megabytes")
+@pytest.mark.parametrize("client", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("way", WAYS)
+def test_our_server_compresses(client, way, serve, children, keys):
+    ours = serve(compression="zlib@openssh.com", rekey=size_of(client.name) // OFTEN)
+    transfer(way, client, ours, children, keys, client.name, compression="zlib@openssh.com")
+
+
+@pytest.mark.interop("compressed megabytes")
+@pytest.mark.parametrize("server", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("way", WAYS)
+def test_our_client_compresses(server, way, ours, children, keys):
+    theirs = server()
+    transfer(way, ours, theirs, children, keys, server.name, compression="zlib@openssh.com",
+             rekey=size_of(server.name) // OFTEN)
