@@ -181,9 +181,10 @@ sessile_stream *question_stream(const sessile_question *q)
     return q->stream;
 }
 
+/* One whose stream is closed waits only to be withdrawn, which may be while another one's withdrawal is told. */
 int question_is_open(const sessile_question *q)
 {
-    return !q->session->over && q->outcome == QUESTION_OPEN;
+    return !q->session->over && q->outcome == QUESTION_OPEN && !(q->stream && q->stream->closed);
 }
 
 /* ---- asking ---- */

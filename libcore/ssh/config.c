@@ -296,14 +296,17 @@ int sessile_ssh_config_set_auth_methods(sessile_ssh_config *config, const char *
         return result;
     if (!methods || strlen(methods) > METHODS_MAX)
         return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "a list of methods has at most %d bytes", METHODS_MAX);
-    for (const char *at = methods; *at; found++) {
+    for (const char *at = methods + strspn(methods, " "); *at; found++) {
         size_t size = strcspn(at, " ,");
 
         if (!method_known(at, size))
             return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "\"%s\" is no authentication method",
                                    text_escape(escaped, sizeof escaped, at, size));
         at += size;
-        at += strspn(at, " ,");
+        if (*at == ',' && (!at[1] || strchr(" ,", at[1]))) /* else what is asked for would be less than was meant */
+            return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "a method must follow the comma at %zu",
+                                   (size_t)(at - methods));
+        at += *at == ',' ? 1 : strspn(at, " ");
     }
     if (!found)
         return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "no authentication method is left");

@@ -16,14 +16,23 @@
 
 /* ---- in ---- */
 
+/* Compression that begins with authentication does so at one message's place among the others: both sides find it only
+ * where no key exchange of ours is on its way at that moment. */
+static int rekey_waits(const struct ssh *ssh)
+{
+    const struct compression *in = ssh->transport.in.compression, *out = ssh->transport.out.compression;
+
+    return ssh->phase < SSH_OPEN && ((in && in->delayed) || (out && out->delayed));
+}
+
 static int take_unit(struct ssh *ssh, const uint8_t *data, size_t size)
 {
     int taken = ssh->phase == SSH_IDENT ? ident_unit(ssh, data, size) : packet_unit(ssh, data, size);
 
     if (taken > 0 && ssh->phase == SSH_IDENT)
         session_need(ssh->session, 1); /* the next line may be empty */
-    if (taken > 0 && ssh->transport.want_rekey && !ssh->transport.kex && !session_over(ssh->session) &&
-        kex_begin(ssh) < 0)
+    if (taken > 0 && ssh->transport.want_rekey && !ssh->transport.kex && !rekey_waits(ssh) &&
+        !session_over(ssh->session) && kex_begin(ssh) < 0)
         return SESSILE_ERR_FAILED;
     return taken;
 }
@@ -292,7 +301,9 @@ int sessile_ssh_rekey(sessile_session *session)
         return result;
     if (ssh->phase < SSH_SERVICE)
         return guard_leave(&g, SESSILE_ERR_MISUSE);
-    if (!ssh->transport.kex)
+    if (rekey_waits(ssh))
+        ssh->transport.want_rekey = 1;
+    else if (!ssh->transport.kex)
         result = kex_begin(ssh);
     return guard_leave(&g, result);
 }

@@ -28,9 +28,10 @@ static int open_session(struct ssh *ssh)
     int result;
 
     auth_free(ssh);
-    if ((result = packet_authenticated(ssh)) < 0 || (result = connection_start(ssh)) < 0)
+    if ((result = packet_authenticated(ssh)) < 0 || (result = connection_start(ssh)) < 0 ||
+        (result = session_call_ready(ssh->session)) < 0)
         return result;
-    return session_call_ready(ssh->session);
+    return ssh->transport.want_rekey && !session_over(ssh->session) ? kex_begin(ssh) : SESSILE_OK;
 }
 
 int ssh_enter(struct ssh *ssh, enum ssh_phase phase)

@@ -119,7 +119,8 @@ SESSILE_API int sessile_ssh_config_set_krl(sessile_ssh_config *config, sessile_k
 #define SESSILE_SSH_LIMIT_CHANNELS 2
 /* The largest window of a channel in bytes, default 16 MiB; windows start at 2 MiB and grow by use. */
 #define SESSILE_SSH_LIMIT_WINDOW 3
-/* Packets that are taken before authentication, default 1000. */
+/* Packets that are taken before authentication, default 1000. A key exchange that the peer begins, but for the first, is
+ * counted as 50. */
 #define SESSILE_SSH_LIMIT_EARLY_PACKETS 4
 SESSILE_API int sessile_ssh_config_set_limit(sessile_ssh_config *config, int limit, uint64_t value);
 /* Let sessions give key log lines (SESSILE_NOTICE_SSH_KEYLOG, Wireshark's format). Whoever has them can read them. */
@@ -139,8 +140,8 @@ SESSILE_API int sessile_ssh_accept(sessile_session *session, sessile_ssh_config 
 /* Server, after accept: the peer's address as text, for certificates' source-address. */
 SESSILE_API int sessile_ssh_set_peer_address(sessile_session *session, const char *address);
 
-/* What was negotiated. Text is valid until the session is freed, or the next key exchange for algorithms; "" while there
- * is none. */
+/* What was negotiated. Text is valid until the session takes bytes, or is freed; "" while there is none. What the peer
+ * said is as it said it, without NUL bytes: escape it before it reaches a terminal. */
 #define SESSILE_SSH_INFO_KEX 1
 #define SESSILE_SSH_INFO_HOST_KEY 2
 #define SESSILE_SSH_INFO_CIPHER_OUT 3
@@ -150,7 +151,7 @@ SESSILE_API int sessile_ssh_set_peer_address(sessile_session *session, const cha
 #define SESSILE_SSH_INFO_MAC_IN 6
 #define SESSILE_SSH_INFO_COMPRESSION_OUT 7
 #define SESSILE_SSH_INFO_COMPRESSION_IN 8
-/* The peer's identification line without its end, escaped: "SSH-2.0-OpenSSH_10.0". */
+/* The peer's identification line without its end: "SSH-2.0-OpenSSH_10.0". */
 #define SESSILE_SSH_INFO_PEER 9
 /* The user being authenticated, then the one that is. */
 #define SESSILE_SSH_INFO_USER 10

@@ -50,8 +50,10 @@ SESSILE_API int sessile_stream_end(sessile_stream *stream);
 SESSILE_API int sessile_stream_abort(sessile_stream *stream);
 
 /* Credit by hand (on is not 0): data that was delivered counts as unread until sessile_stream_consumed() says
- * otherwise, and a stream with too much unread (64 KiB) takes no more. TLS then takes no more at all. Off (0): counts
- * what is unread as consumed. Returns 0, ERR_GONE, or ERR_MISUSE where the comms layer has set no resume callback. */
+ * otherwise, and a stream with too much unread takes no more. With TLS that is 64 KiB, and the session then takes no
+ * more at all; with SSH it is the channel's window (SESSILE_SSH_LIMIT_WINDOW bounds it), and other channels go on. Off
+ * (0): counts what is unread as consumed. Returns 0, ERR_GONE, or ERR_MISUSE where the comms layer has set no resume
+ * callback. */
 SESSILE_API int sessile_stream_set_manual(sessile_stream *stream, int on);
 /* size: bytes that the application is done with. Returns 0; ERR_ARGUMENT where that is more than is unread. */
 SESSILE_API int sessile_stream_consumed(sessile_stream *stream, size_t size);

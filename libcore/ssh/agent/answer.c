@@ -101,7 +101,8 @@ static int agent_ask_again(struct agent *a, struct agent_request *request)
     struct task task;
     int asked = 0;
 
-    if (!request->certificate || session_over(a->session) || task_read(request->question, &task) < 0 ||
+    if (!request->certificate || session_over(a->session) || !question_is_open(request->question) ||
+        task_read(request->question, &task) < 0 ||
         sessile_key_from_blob(task.key.data, task.key.left, &key, NULL, 0) < 0)
         return 0;
     asked = task_ask(a, &task, key->blob, key->blob_size, 0, request->question) > 0;

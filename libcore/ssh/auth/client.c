@@ -4,6 +4,7 @@
  * application says, until the server is content or the application is not (RFC 4252, section 5). */
 #include <string.h>
 
+#include "session/error.h"
 #include "session/memory.h"
 #include "ssh/auth/method.h"
 
@@ -78,6 +79,7 @@ int client_next(struct ssh *ssh)
     int result;
 
     signing_clear(auth);
+    auth->prompts = 0; /* those that were refused will not be answered */
     if (!auth->none_sent) {
         auth->none_sent = 1;
         auth->method = &auth_none;
@@ -100,7 +102,8 @@ int client_chosen(struct ssh *ssh, sessile_question *question)
     if (question_outcome(question) != QUESTION_ACCEPTED)
         return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_REFUSED,
                         "the user \"%s\" is not authenticated, and no way to go on was given (the server takes: %s)",
-                        ssh->user, ssh->can_continue);
+                        ssh->user,
+                        text_escape(escaped, sizeof escaped, ssh->can_continue, strlen(ssh->can_continue)));
     if (!name && question_given(question, SESSILE_ITEM_PASSWORD, &password_size)) {
         name = auth_password.name;
         size = strlen(name);

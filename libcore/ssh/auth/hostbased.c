@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hostbased (RFC 4252, section 9): the client's host vouches for its user by a signature of its own key. */
-#include "session/memory.h"
 #include "ssh/auth/method.h"
+
+#include <string.h>
 
 /* What follows the method's name, up to the signature. */
 static void put_claim(struct writer *w, const struct key_algorithm *algorithm, const sessile_key *key, const void *host,
@@ -46,9 +47,30 @@ static int ask_about(struct ssh *ssh, const struct key_algorithm *algorithm, con
     return server_ask(ssh, question);
 }
 
-/* A host's key and certificate: a user's certificate vouches for no host. */
+/* What can be said of a host's key without asking anybody: a certificate is in force, for hosts, and for this one. */
+static int key_acceptable(struct ssh *ssh, const struct key_algorithm *algorithm, sessile_key *key,
+                          const struct reader *host)
+{
+    char name[AUTH_HOST_MAX + 1] = "";
+    size_t size = host->left;
+
+    if (!key_algorithm_fits(algorithm, key) || sessile_key_has_certificate(key) != algorithm->certificate)
+        return 0;
+    if (ssh->config->krl && sessile_krl_revokes(ssh->config->krl, key) != 0)
+        return 0;
+    if (!algorithm->certificate)
+        return 1;
+    if (size && host->data[size - 1] == '.') /* the root, which clients write, and certificates do not */
+        size--;
+    if (size)
+        memcpy(name, host->data, size);
+    return ssh_authority_allowed(ssh, key) &&
+           sessile_certificate_check(key, SESSILE_CERTIFICATE_HOST, name, NULL, session_time(ssh->session), NULL, 0) ==
+               SESSILE_OK;
+}
+
 static int take_host_key(struct ssh *ssh, const struct reader *algorithm, const struct reader *blob,
-                         const struct key_algorithm **found, sessile_key **key)
+                         const struct reader *host, const struct key_algorithm **found, sessile_key **key)
 {
     const char *name = (const char *)algorithm->data;
     int result;
@@ -59,9 +81,7 @@ static int take_host_key(struct ssh *ssh, const struct reader *algorithm, const 
         return 1;
     if ((result = sessile_key_from_blob(blob->data, blob->left, key, NULL, 0)) < 0)
         return result == SESSILE_ERR_MEMORY ? ssh_no_memory(ssh, "a host's key") : 1;
-    if (key_algorithm_fits(*found, *key) && sessile_key_has_certificate(*key) == (*found)->certificate &&
-        (!ssh->config->krl || sessile_krl_revokes(ssh->config->krl, *key) == 0) &&
-        (!(*found)->certificate || ssh_authority_allowed(ssh, *key)))
+    if (key_acceptable(ssh, *found, *key, host))
         return SESSILE_OK;
     sessile_key_free(*key);
     *key = NULL;
@@ -79,7 +99,7 @@ static int hostbased_request(struct ssh *ssh, struct reader *r)
 
     if (!reader_done(r))
         return SESSILE_OK;
-    if ((result = take_host_key(ssh, &name, &blob, &algorithm, &key)) != 0)
+    if ((result = take_host_key(ssh, &name, &blob, &host, &algorithm, &key)) != 0)
         return result < 0 ? result : server_failure(ssh);
     result = claim_good(ssh, algorithm, key, &host, &user, &signature);
     if (result)

@@ -70,6 +70,8 @@ extern const struct question_kind auth_user_kind;
 extern const struct question_kind auth_responses_kind;
 int server_success(struct ssh *ssh);
 int server_failure(struct ssh *ssh);
+/* One more step that did not succeed. 0, or a negative code: they were too many, and the session is over. */
+int server_count_failure(struct ssh *ssh);
 /* policy.c: the methods that may come next, for a client that has done some; 0 where the policy is met. *w: the list. */
 int policy_next(const char *policy, const char *done, struct writer *w);
 /* Whether a method may come next. */

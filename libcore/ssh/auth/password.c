@@ -37,6 +37,8 @@ static int password_server_answered(struct ssh *ssh, sessile_question *question)
         return server_success(ssh);
     if (!(prompt = question_given(question, SESSILE_ITEM_PROMPT, &size)))
         return server_failure(ssh);
+    if (server_count_failure(ssh) < 0) /* else wrong passwords could be tried without end */
+        return SESSILE_ERR_LIMIT;
     put_u8(&w, MSG_USERAUTH_60);
     put_sized32(&w, prompt, size);
     put_text32(&w, "");

@@ -5,9 +5,11 @@
  * with the key that comes with it, and that key is asked about again. */
 #include <string.h>
 
+#include "session/error.h"
 #include "session/guard.h"
 #include "session/memory.h"
 #include "ssh/auth/method.h"
+#include "ssh/key/certificate.h"
 
 #define HOST_BOUND "publickey-hostbound-v00@openssh.com"
 
@@ -75,14 +77,19 @@ static int key_was_used(const struct auth *auth, const uint8_t *blob, size_t siz
     return 0;
 }
 
-/* The signature's flags that the config asks for (OpenSSH's PROTOCOL.u2f). */
+/* The signature's flags that the config asks for, and the certificate (OpenSSH's PROTOCOL.u2f, PROTOCOL.certkeys). */
 static int flags_suffice(const struct ssh *ssh, const sessile_key *key, int flags)
 {
+    struct reader none;
+
     if (!key->type->security_key)
         return 1;
     if (!(flags & KEY_SK_PRESENCE) && !ssh->config->no_touch)
         return 0;
-    return flags & KEY_SK_VERIFIED || !ssh->config->user_verification;
+    if (flags & KEY_SK_VERIFIED)
+        return 1;
+    return !ssh->config->user_verification &&
+           !(key->certificate && certificate_option(key->certificate, 1, "verify-required", &none));
 }
 
 /* What was signed: as the request has it, behind the session id. */
@@ -246,7 +253,9 @@ int publickey_try_next(struct ssh *ssh)
 static int publickey_begin(struct ssh *ssh, sessile_question *question)
 {
     sessile_key *key = question_answer(question);
+    const char *theirs = ssh->transport.signatures ? ssh->transport.signatures : "it did not say";
     const struct key_algorithm *algorithm;
+    char escaped[ESCAPED_ROOM];
 
     if (!key)
         return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_ARGUMENT,
@@ -258,7 +267,7 @@ static int publickey_begin(struct ssh *ssh, sessile_question *question)
         return send_query(ssh, key, algorithm);
     return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_NEGOTIATION,
                     "no signature algorithm for the user's %s key is common to the config and the server (%s)",
-                    key->type->name, ssh->transport.signatures ? ssh->transport.signatures : "it did not say");
+                    key->type->name, text_escape(escaped, sizeof escaped, theirs, strlen(theirs)));
 }
 
 /* PK_OK: the key would do. It must be the one that was asked about. */

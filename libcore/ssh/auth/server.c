@@ -82,8 +82,15 @@ int server_failure(struct ssh *ssh)
     struct auth *auth = ssh->auth;
 
     forget_step(auth);
+    return server_count_failure(ssh) < 0 ? SESSILE_ERR_LIMIT : send_failure(ssh, 0);
+}
+
+int server_count_failure(struct ssh *ssh)
+{
+    struct auth *auth = ssh->auth;
+
     if (++auth->failures < ssh->config->auth_tries)
-        return send_failure(ssh, 0);
+        return SESSILE_OK;
     return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_LIMIT,
                     "the client failed to authenticate %d times (limit: %d)", auth->failures,
                     ssh->config->auth_tries);

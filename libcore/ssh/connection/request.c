@@ -84,8 +84,10 @@ static int x11_may(const struct channel *channel)
 
 static void x11_answered(struct channel *channel, const struct reply *reply, int accepted)
 {
-    channel->x11 = accepted != 0;
-    channel->x11_single = accepted && reply->numbers[0];
+    if (!accepted)
+        return; /* what an earlier one was granted stays */
+    channel->x11 = 1;
+    channel->x11_single = reply->numbers[0] != 0;
 }
 
 static void agent_answered(struct channel *channel, const struct reply *reply, int accepted)

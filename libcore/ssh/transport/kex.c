@@ -216,8 +216,8 @@ static int verify(struct ssh *ssh, struct kex *kex, const struct reader *blob, c
     struct key_error error = {text, sizeof text};
     int result = key_from_blob(blob->data, blob->left, &kex->host_key, &error);
 
-    if (result == SESSILE_ERR_MEMORY)
-        return ssh_no_memory(ssh, "the host key");
+    if (result == SESSILE_ERR_MEMORY || result == SESSILE_ERR_CRYPTO) /* which is not the server's doing */
+        return kex_fail(ssh, kex, result, "reading the server's host key");
     if (result < 0)
         return ssh_fail(ssh, DISCONNECT_KEY_EXCHANGE_FAILED, SESSILE_ERR_PROTOCOL, "the server's host key: %s", text);
     if (!key_algorithm_fits(algorithm, kex->host_key) || !algorithm->certificate != !kex->host_key->certificate)

@@ -84,6 +84,8 @@ static const struct message messages[] = {
 /* The last number of the transport layer's own, and the range of a key exchange method's. */
 #define TRANSPORT_LAST 49
 #define METHOD_FIRST 30
+/* How many packets a key exchange before authentication counts for, but for the first. */
+#define EXCHANGE_COUNTS 50
 
 static const struct message *message_find(int number)
 {
@@ -181,12 +183,16 @@ static int handle(struct ssh *ssh, const struct message *m, struct reader *r)
     return SESSILE_OK;
 }
 
-/* Before authentication a peer is a stranger: how much it may have us do is counted. */
+/* Before authentication a peer is a stranger: how much it may have us do is counted. A key exchange that it begins then
+ * makes by far the most work, which it need not do itself. */
 static int count_early(struct ssh *ssh, int number)
 {
     uint64_t limit = ssh->config->limits[SESSILE_SSH_LIMIT_EARLY_PACKETS];
 
-    if (ssh->phase == SSH_OPEN || ++ssh->early_packets <= limit)
+    if (ssh->phase == SSH_OPEN)
+        return SESSILE_OK;
+    ssh->early_packets += number == MSG_KEXINIT && ssh->phase > SSH_KEX && !ssh->transport.kex ? EXCHANGE_COUNTS : 1;
+    if (ssh->early_packets <= limit)
         return SESSILE_OK;
     return ssh_fail(ssh, DISCONNECT_PROTOCOL_ERROR, SESSILE_ERR_LIMIT,
                     "the peer sent more than %llu packets before authentication, the last of them %s (%d)",
