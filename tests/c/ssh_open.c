@@ -100,7 +100,7 @@ void open_done(struct open_side *open)
 
 /* ---- messages ---- */
 
-static void put_values(struct writer *w, const char *format, va_list arguments)
+void open_put_values(struct writer *w, const char *format, va_list arguments)
 {
     const void *data;
 
@@ -135,7 +135,7 @@ void open_put(struct writer *w, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_values(w, format, arguments);
+    open_put_values(w, format, arguments);
     va_end(arguments);
 }
 
@@ -160,7 +160,7 @@ int arrive(struct open_side *open, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_values(&w, format, arguments);
+    open_put_values(&w, format, arguments);
     va_end(arguments);
     return wire_arrive(&open->side.wire, packet, open_packet(w.data, w.size, packet));
 }
@@ -198,7 +198,7 @@ void open_assert_sent(const char *file, int line, struct open_side *open, const 
     va_list arguments;
 
     va_start(arguments, format);
-    put_values(&w, format, arguments);
+    open_put_values(&w, format, arguments);
     va_end(arguments);
     if (size == w.size && memcmp(payload, w.data, size) == 0)
         return;

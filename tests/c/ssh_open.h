@@ -10,6 +10,8 @@
 #ifndef TESTS_SSH_OPEN_H
 #define TESTS_SSH_OPEN_H
 
+#include <stdarg.h>
+
 #include <sessile/sessile.h>
 
 #include "codec/writer.h"
@@ -50,6 +52,7 @@ void open_assert_failed(const char *file, int line, struct open_side *open, int 
 
 /* Make a message, and a packet of it, in the clear. out has room for size + 32 bytes. */
 void open_put(struct writer *w, const char *format, ...);
+void open_put_values(struct writer *w, const char *format, va_list arguments);
 size_t open_packet(const void *payload, size_t size, uint8_t *out);
 
 /* Let what each has sent arrive at the other, until there is nothing more. */

@@ -87,6 +87,11 @@ static void flow_push(struct ssh_flow *flow)
 {
     int taken = 0;
 
+    if (flow->complaint && (taken = sessile_ssh_write_stderr(flow->stream, flow->complaint, strlen(flow->complaint))) > 0)
+        flow->complaint += taken;
+    if (flow->complaint && *flow->complaint)
+        return;
+    flow->complaint = NULL;
     while (flow->pending.size && !flow->closed) {
         taken = sessile_stream_write(flow->stream, flow->pending.data, flow->pending.size);
         if (taken <= 0)
@@ -122,32 +127,54 @@ const char *ssh_item(sessile_question *question, int item, size_t index)
     return sessile_question_get(question, item, index, &data, &size) == SESSILE_OK ? data : "";
 }
 
-static void put(sessile_question *question, int item, const char *text)
+static int put(sessile_question *question, int item, const char *text)
 {
-    sessile_question_put(question, item, text, strlen(text)); /* a failure is the question's to notice */
+    return sessile_question_put(question, item, text, strlen(text));
 }
 
-static void give_authenticate(struct ssh_peer *peer, sessile_question *question)
+static int give_authenticate(struct ssh_peer *peer, sessile_question *question)
 {
     if (peer->method)
-        put(question, SESSILE_ITEM_METHOD, peer->method);
-    else
-        put(question, SESSILE_ITEM_PASSWORD, peer->password ? peer->password : "secret");
+        return put(question, SESSILE_ITEM_METHOD, peer->method);
+    return put(question, SESSILE_ITEM_PASSWORD, peer->password ? peer->password : "secret");
 }
 
-static void give_round(struct ssh_peer *peer, sessile_question *question)
+static int give_change(sessile_question *question)
 {
-    if (peer->rounds <= 0 || strcmp(ssh_item(question, SESSILE_ITEM_METHOD, 0), "keyboard-interactive") != 0)
-        return;
-    peer->rounds--;
-    put(question, SESSILE_ITEM_NAME, "Login");
-    put(question, SESSILE_ITEM_PROMPT, "Code: ");
-    put(question, SESSILE_ITEM_ECHO, "0");
-    put(question, SESSILE_ITEM_PROMPT, "Colour: ");
-    put(question, SESSILE_ITEM_ECHO, "1");
+    int result = put(question, SESSILE_ITEM_PASSWORD, "secret");
+
+    return result < 0 ? result : put(question, SESSILE_ITEM_NEW_PASSWORD, "better");
 }
 
-static void give_signature(struct ssh_peer *peer, sessile_question *question)
+static int give_responses(sessile_question *question)
+{
+    int result = SESSILE_OK;
+
+    for (size_t i = 0; i < sessile_question_count(question, SESSILE_ITEM_PROMPT) && result == SESSILE_OK; i++)
+        result = put(question, SESSILE_ITEM_RESPONSE, i ? "blue" : "1234");
+    return result;
+}
+
+static int give_round(struct ssh_peer *peer, sessile_question *question)
+{
+    static const struct {
+        int item;
+        const char *text;
+    } items[] = {
+        {SESSILE_ITEM_NAME, "Login"},      {SESSILE_ITEM_PROMPT, "Code: "}, {SESSILE_ITEM_ECHO, "0"},
+        {SESSILE_ITEM_PROMPT, "Colour: "}, {SESSILE_ITEM_ECHO, "1"},
+    };
+    int result = SESSILE_OK;
+
+    if (peer->rounds <= 0 || strcmp(ssh_item(question, SESSILE_ITEM_METHOD, 0), "keyboard-interactive") != 0)
+        return result;
+    peer->rounds--;
+    for (size_t i = 0; i < sizeof items / sizeof items[0] && result == SESSILE_OK; i++)
+        result = put(question, items[i].item, items[i].text);
+    return result;
+}
+
+static int give_signature(struct ssh_peer *peer, sessile_question *question)
 {
     uint8_t signature[SIGNATURE_MAX];
     const void *data;
@@ -155,40 +182,31 @@ static void give_signature(struct ssh_peer *peer, sessile_question *question)
     int made;
 
     if (!peer->sign_with || sessile_question_get(question, SESSILE_ITEM_DATA, 0, &data, &size) < 0)
-        return;
+        return SESSILE_OK;
     made = sessile_key_sign(peer->sign_with, ssh_item(question, SESSILE_ITEM_ALGORITHM, 0), data, size, signature,
                             sizeof signature);
-    if (made > 0)
-        sessile_question_put(question, SESSILE_ITEM_SIGNATURE, signature, (size_t)made);
+    return made < 0 ? made : sessile_question_put(question, SESSILE_ITEM_SIGNATURE, signature, (size_t)made);
 }
 
-void ssh_give(struct ssh_peer *peer, sessile_question *question)
+int ssh_give(struct ssh_peer *peer, sessile_question *question)
 {
     switch (sessile_question_kind(question)) {
     case SESSILE_QUESTION_SSH_AUTHENTICATE:
-        give_authenticate(peer, question);
-        break;
+        return give_authenticate(peer, question);
     case SESSILE_QUESTION_SSH_PASSWORD_CHANGE:
-        put(question, SESSILE_ITEM_PASSWORD, "secret");
-        put(question, SESSILE_ITEM_NEW_PASSWORD, "better");
-        break;
+        return give_change(question);
     case SESSILE_QUESTION_SSH_PROMPTS:
-        for (size_t i = 0; i < sessile_question_count(question, SESSILE_ITEM_PROMPT); i++)
-            put(question, SESSILE_ITEM_RESPONSE, i ? "blue" : "1234");
-        break;
+        return give_responses(question);
     case SESSILE_QUESTION_SSH_SIGN:
-        give_signature(peer, question);
-        break;
+        return give_signature(peer, question);
     case SESSILE_QUESTION_SSH_USER:
     case SESSILE_QUESTION_SSH_RESPONSES:
-        give_round(peer, question);
-        break;
+        return give_round(peer, question);
     case SESSILE_QUESTION_SSH_FORWARD:
-        if (strcmp(ssh_item(question, SESSILE_ITEM_PORT, 0), "0") == 0)
-            put(question, SESSILE_ITEM_PORT, "4711");
-        break;
+        return strcmp(ssh_item(question, SESSILE_ITEM_PORT, 0), "0") == 0 ? put(question, SESSILE_ITEM_PORT, "4711")
+                                                                          : SESSILE_OK;
     default:
-        break;
+        return SESSILE_OK;
     }
 }
 
@@ -217,10 +235,9 @@ static void answer_now(struct ssh_peer *peer, sessile_question *question)
     enum ssh_answer answer = peer->answers[sessile_question_kind(question)];
 
     peer->question = NULL;
-    if (answer == SSH_YES) {
-        ssh_give(peer, question);
+    if (answer == SSH_YES && ssh_give(peer, question) == SESSILE_OK) {
         sessile_question_accept(question);
-    } else if (answer == SSH_NO) {
+    } else if (answer == SSH_YES || answer == SSH_NO) {
         sessile_question_refuse(question, peer->reason);
     } else if (answer == SSH_DROP) {
         sessile_question_free(sessile_question_keep(question));

@@ -142,7 +142,7 @@ static void server_input(struct ssh_peer *peer)
 
     if (flow->data.size != strlen(INPUT))
         return;
-    sessile_ssh_write_stderr(flow->stream, COMPLAINT, strlen(COMPLAINT));
+    flow->complaint = COMPLAINT;
     ssh_flow_write(flow, OUTPUT, strlen(OUTPUT));
     ssh_peer_opened(peer, sessile_ssh_open_forwarded_tcp(peer->session, "localhost", 4711, "192.0.2.1", 1234, NULL,
                                                          NULL));

@@ -23,6 +23,9 @@
 #include "tls_configs.h"
 #include "tls_pair.h"
 
+#include "ssh_story.h" /* behind tls_pair.h, some of whose names harness.h has as well */
+#include "ssh_trust.h"
+
 #define REFUSED 3
 
 static const int allowed[] = {
@@ -115,6 +118,23 @@ static int both(void)
     return a_session() + a_failing_session();
 }
 
+static sessile_ssh_config *ssh_client, *ssh_server;
+
+static int an_ssh_session(void)
+{
+    struct ssh_pair pair;
+    const char *fault;
+    int wrong;
+
+    ssh_story_init(&pair, ssh_client, ssh_server);
+    wrong = check(ssh_pair_start(&pair) == SESSILE_OK, "the sessions begin");
+    ssh_pair_run(&pair);
+    fault = ssh_story_fault(&pair);
+    wrong += check(!fault, fault ? fault : "");
+    ssh_pair_free(&pair);
+    return wrong;
+}
+
 static int call_socket(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0) == -1 ? 1 : 0;
@@ -165,16 +185,20 @@ static void prepare(int version, const struct pki *pki)
     MUST(sessile_tls_config_check(server));
 }
 
-static void session_under(int version, const struct pki *pki)
+static void assert_lives(int (*what)(void))
 {
-    int status;
+    int status = run_locked_up(what);
 
-    prepare(version, pki);
-    status = run_locked_up(both);
     if (WIFSIGNALED(status))
         print_error("killed by signal %d\n", WTERMSIG(status));
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void session_under(int version, const struct pki *pki)
+{
+    prepare(version, pki);
+    assert_lives(both);
     sessile_tls_config_free(client);
     sessile_tls_config_free(server);
 }
@@ -185,6 +209,34 @@ static void a_session_needs_memory_locks_and_randomness_only(void **state)
     session_under(SESSILE_TLS_1_3, configs_pki.ed25519);
     session_under(SESSILE_TLS_1_3, configs_pki.rsa);
     session_under(SESSILE_TLS_1_2, configs_pki.ec);
+}
+
+/* With each way to exchange keys that there is, too. */
+static void an_ssh_session_needs_no_more(void **state)
+{
+    static const char *const ciphers[] = {"aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com",
+                                          "aes128-ctr hmac-sha2-512-etm@openssh.com"};
+    char methods[1024];
+    int size = sessile_ssh_algorithms(SESSILE_SSH_KEX, methods, sizeof methods - 1);
+    size_t i = 0;
+
+    (void)state;
+    assert_in_range(size, 1, sizeof methods - 1);
+    methods[size] = 0;
+    for (char *method = strtok(methods, ","); method; method = strtok(NULL, ","), i++) {
+        ssh_client = ssh_story_client(ciphers[i % 3]);
+        ssh_server = ssh_story_server(ciphers[i % 3]);
+        SSH_MUST(sessile_ssh_config_set_algorithms(ssh_client, SESSILE_SSH_KEX, method));
+        SSH_MUST(sessile_ssh_config_set_algorithms(ssh_server, SESSILE_SSH_KEX, method));
+        SSH_MUST(sessile_ssh_config_set_group_sizes(ssh_client, 2048, 2048, 2048));
+        SSH_MUST(sessile_ssh_config_check(ssh_client));
+        SSH_MUST(sessile_ssh_config_check(ssh_server));
+        assert_lives(an_ssh_session);
+        sessile_ssh_config_free(ssh_client);
+        sessile_ssh_config_free(ssh_server);
+    }
+    assert_true(i > 4);
+    trust_free();
 }
 
 static void anything_else_kills(void **state)
@@ -204,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_needs_memory_locks_and_randomness_only),
+        cmocka_unit_test(an_ssh_session_needs_no_more),
         cmocka_unit_test(anything_else_kills),
     };
 

@@ -862,6 +862,22 @@ static void a_key_is_asked_for_where_its_certificate_is_not_known(void **state)
     sessile_key_free(certificate);
 }
 
+static void a_key_is_not_asked_for_where_the_question_is_gone(void **state)
+{
+    sessile_key *certificate = trust_certificate("ed25519 a", "ecdsa ca", (struct trust_terms){0});
+    size_t sent;
+
+    (void)state;
+    ask_agent(certificate, "ssh-ed25519-cert-v01@openssh.com");
+    sent = agent_side.wire.sent_size;
+    close_agent(&asker_side);
+    reply_byte(&agent_side, 5);
+    assert_int_equal(agent_side.wire.sent_size, sent);
+    assert_int_equal(agent_side.recorder.closed, 0);
+    close_agent(&agent_side);
+    sessile_key_free(certificate);
+}
+
 static void a_question_that_cannot_be_taken_on_is_left_alone(void **state)
 {
     (void)state;
@@ -982,6 +998,7 @@ int main(void)
         cmocka_unit_test(a_question_is_refused_where_the_agent_goes_away),
         cmocka_unit_test(a_question_that_is_gone_does_no_harm),
         cmocka_unit_test(a_key_is_asked_for_where_its_certificate_is_not_known),
+        cmocka_unit_test(a_key_is_not_asked_for_where_the_question_is_gone),
         cmocka_unit_test(a_question_that_cannot_be_taken_on_is_left_alone),
         cmocka_unit_test(several_questions_wait_for_their_turn),
         cmocka_unit_test(without_memory_a_question_is_refused),

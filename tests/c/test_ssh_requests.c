@@ -342,6 +342,68 @@ static void stream_may_be_aborted_where_it_is_asked_or_told_about(void **state)
     assert_silent(&server);
 }
 
+static sessile_question *both[2];
+static int answers[2];
+
+static int answer_both_in_hook(struct recorder *recorder, const char *callback)
+{
+    (void)recorder;
+    if (strcmp(callback, "withdrawn") == 0)
+        for (int i = 0; i < 2; i++)
+            answers[i] = sessile_question_accept(both[i]);
+    return 0;
+}
+
+static void no_question_is_answered_while_others_of_its_stream_are_withdrawn(void **state)
+{
+    (void)state;
+    for (int aborted = 0; aborted < 2; aborted++) {
+        const char *end = aborted ? "withdrawn(12) withdrawn(12) stream_closed(ERR_ABORTED)"
+                                  : "end withdrawn(12) withdrawn(12) stream_closed(OK)";
+        sessile_stream *stream = served();
+
+        server.side.recorder.answer = ANSWER_KEEP;
+        arrive(&server, "busbss", REQUEST, 0u, "env", 1, "A", "1");
+        both[0] = last_kept();
+        arrive(&server, "busb", REQUEST, 0u, "shell", 1);
+        both[1] = last_kept();
+        assert_told(&server, "question(12,0) question(12,0)");
+        answers[0] = answers[1] = 0;
+        server.side.recorder.hook = answer_both_in_hook;
+        if (aborted)
+            assert_int_equal(sessile_stream_abort(stream), 0);
+        else
+            arrive(&server, "bu", CLOSE, 0u);
+        assert_int_equal(answers[0], SESSILE_ERR_GONE);
+        assert_int_equal(answers[1], SESSILE_ERR_GONE);
+        assert_sent(&server, "bu", CLOSE, 7u);
+        assert_silent(&server);
+        assert_told(&server, end);
+        sessile_question_free(both[0]);
+        sessile_question_free(both[1]);
+        open_done(&server);
+    }
+    memset(&server, 0, sizeof server);
+}
+
+static void refused_x11_leaves_what_was_granted(void **state)
+{
+    sessile_question *first;
+
+    (void)state;
+    served();
+    server.side.recorder.answer = ANSWER_KEEP;
+    arrive(&server, "busbbssu", REQUEST, 0u, "x11-req", 1, 0, "MIT-MAGIC-COOKIE-1", "00ff", 0u);
+    first = last_kept();
+    arrive(&server, "busbbssu", REQUEST, 0u, "x11-req", 1, 0, "MIT-MAGIC-COOKIE-1", "00ff", 0u);
+    assert_null(sessile_ssh_open_x11(server.side.wire.session, "o", 1, NULL, NULL));
+    answer(first, 1);
+    answer(last_kept(), 0);
+    assert_sent(&server, "bu", ACCEPTED, 7u);
+    assert_sent(&server, "bu", REFUSED, 7u);
+    assert_non_null(sessile_ssh_open_x11(server.side.wire.session, "o", 1, NULL, NULL));
+}
+
 /* ---- what is told ---- */
 
 static void signals_and_breaks_are_told(void **state)
@@ -587,6 +649,8 @@ int main(void)
         TEST(close_withdraws_what_is_undecided),
         TEST(nothing_is_answered_after_our_close),
         TEST(stream_may_be_aborted_where_it_is_asked_or_told_about),
+        TEST(no_question_is_answered_while_others_of_its_stream_are_withdrawn),
+        TEST(refused_x11_leaves_what_was_granted),
         TEST(signals_and_breaks_are_told),
         TEST(exit_status_is_told_once),
         TEST(exit_signal_is_told_once_and_escaped),
