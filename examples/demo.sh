@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# One file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. Checks every copy by SHA-256
-# and tells what went through each session.
+# TLS: one file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. SSH: a larger file, with
+# the system's own client and server at the other end. Checks every copy by SHA-256 and tells what went through each
+# session.
 #
 # Usage: demo.sh [BINDIR]    BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
 set -euo pipefail
@@ -12,9 +13,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${1:-${SESSILE_BUILD:-$here/../build/release}/examples/c}
 [ -x "$bin/tls_server" ] || { echo "demo: $bin has no example programs: run \"./run build\" first" >&2; exit 1; }
 bin=$(cd "$bin" && pwd)
-for tool in openssl curl sha256sum tar; do
+for tool in openssl curl sha256sum tar ssh ssh-keygen; do
     command -v $tool >/dev/null || { echo "demo: $tool is not installed" >&2; exit 1; }
 done
+
+sshd=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd) || { echo "demo: sshd is not installed" >&2; exit 1; }
 
 work=$(mktemp -d)
 servers=()
@@ -122,17 +125,115 @@ make_file()
 }
 
 # Start a server and wait for its first line. Sets port.
-serve()
+start()
 {
     local name=$1 first=""
     shift
     mkfifo "$name.fifo"
-    "$bin/tls_server" --listen 127.0.0.1:0 --cert server.pem --key server.key --alpn http/1.1 "$@" >"$name.fifo" &
+    "$@" >"$name.fifo" &
     servers+=($!)
     exec {output}<"$name.fifo"
     read -r -t 10 first <&"$output" || true
     port=${first##*:}
     case $port in "" | *[!0-9]*) echo "demo: the server did not start" >&2; exit 1 ;; esac
+}
+
+serve()
+{
+    local name=$1
+    shift
+    start "$name" "$bin/tls_server" --listen 127.0.0.1:0 --cert server.pem --key server.key --alpn http/1.1 "$@"
+}
+
+# ---- SSH ----
+
+me=$(id -un)
+
+make_keys()
+{
+    ssh-keygen -q -t ed25519 -N "" -C "demo host" -f host.key
+    ssh-keygen -q -t ed25519 -N "" -C "demo user" -f user.key
+    chmod 600 user.key.pub
+    while [ "$(size_of ssh.file)" -lt 100000000 ]; do
+        cat served/parcel >>ssh.file
+    done
+    truncate -s 100000000 ssh.file
+    ssh_sum=$(sum_of ssh.file)
+}
+
+# A host key that is known before: nobody is asked.
+know() { printf '[127.0.0.1]:%s %s\n' "$1" "$(cut -d' ' -f1-2 host.key.pub)" >>known; }
+
+# The system's server, as this user. Sets port, or leaves it empty where the first that is tried is not free.
+try_sshd()
+{
+    local said
+    port=$((20000 + RANDOM % 12000))
+    rm -f sshd.fifo
+    mkfifo sshd.fifo
+    "$sshd" -D -e -f "$work/sshd.config" -p "$port" 2>sshd.fifo &
+    servers+=($!)
+    exec {log}<sshd.fifo
+    while read -r -t 10 said <&"$log"; do
+        case $said in "Server listening"*) return ;; esac
+        echo "$said" >>sshd.log
+    done
+    port=""
+}
+
+serve_sshd()
+{
+    local try
+    printf '%s\n' "HostKey $work/host.key" "AuthorizedKeysFile $work/user.key.pub" "ListenAddress 127.0.0.1" \
+        "StrictModes no" "UsePAM no" "PidFile none" "PasswordAuthentication no" \
+        "PermitRootLogin prohibit-password" >sshd.config
+    [ "$(id -u)" != 0 ] || mkdir -p /run/sshd # what the system does at its start
+    for try in {1..10}; do
+        try_sshd
+        [ -z "$port" ] || return 0
+    done
+    cat sshd.log >&2
+    echo "demo: sshd did not start in $try attempts" >&2
+    exit 1
+}
+
+their_ssh()
+{
+    ssh -F none -o UserKnownHostsFile="$work/known" -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes \
+        -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes -i "$work/user.key" -p "$1" "$me@127.0.0.1" "$2"
+}
+
+our_ssh()
+{
+    "$bin/ssh_client" -v --known-hosts known --host-key-check yes -i user.key -p "$1" "${@:3}" "$me@127.0.0.1" "$2"
+}
+
+# A file goes to the other end, and comes back. Usage: there_and_back NAME their_ssh|our_ssh PORT [OPTION...]
+there_and_back()
+{
+    local name=$1 begin
+    shift
+    rm -f "$name.there" "$name.back"
+    begin=$EPOCHREALTIME
+    attempt "$name, there" run_with "cat > '$work/$name.there'" "$@" <ssh.file
+    line "there" "$(rate "$(size_of "$name.there")" "$(seconds_since "$begin")")"
+    check "$(sum_of "$name.there")" "$ssh_sum" "the same file"
+    begin=$EPOCHREALTIME
+    attempt "$name, back" run_with "cat '$work/$name.there'" "$@" </dev/null >"$name.back"
+    line "back" "$(rate "$(size_of "$name.back")" "$(seconds_since "$begin")")"
+    check "$(sum_of "$name.back")" "$ssh_sum" "the same file"
+}
+
+run_with() { "$2" "$3" "$1" "${@:4}"; }
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'; }
+
+# What a program of ours said with -v, in the last line of it.
+ssh_fact() { sed -nE "s/^ssh_(client|server): .* ?$1=([^ ]*).*/\2/p" "$2" | tail -n 1; }
+ssh_facts()
+{
+    line "peer" "$(sed -nE 's/^ssh_(client|server): peer=(.*) kex=.*/\2/p' "$1" | tail -n 1)"
+    line "agreed on" "$(ssh_fact kex "$1"), $(ssh_fact cipher-out "$1"), $(ssh_fact host-key "$1")"
+    line "logged in" "$me, by $(ssh_fact methods "$1")"
 }
 
 printf '%sSessile: secure sessions that never touch the wire%s\n' "$bold" "$off"
@@ -197,6 +298,27 @@ section "The proposal's page: a comms layer typed from its five names"
 attempt proposal_comm "$bin/proposal_comm" >proposal.out
 sed 's/^/  /' proposal.out
 check "$(grep -c heard proposal.out || true)" 2 "a line each way"
+
+section "SSH: the system's own ssh logs in to a server of ours"
+make_keys
+start ssh "$bin/ssh_server" --port 0 --host-key host.key --authorized-keys user.key.pub --allow-forward -v 2>server.err
+ssh_port=$port
+know "$ssh_port"
+note "$(ssh -V 2>&1 | cut -d, -f1), ssh_server on epoll at 127.0.0.1:$ssh_port, $(grouped "$(size_of ssh.file)") bytes"
+there_and_back ssh their_ssh "$ssh_port"
+ssh_facts server.err
+
+section "SSH: a client of ours logs in to the system's own sshd"
+serve_sshd
+sshd_port=$port
+know "$sshd_port"
+note "sshd at 127.0.0.1:$sshd_port"
+there_and_back sshd our_ssh "$sshd_port"
+ssh_facts attempt.err
+
+section "SSH in SSH: to sshd by way of our server"
+there_and_back jump our_ssh "$sshd_port" -J "$me@127.0.0.1:$ssh_port"
+ssh_facts attempt.err
 
 echo
 if [ $failures = 0 ]; then

@@ -2,17 +2,12 @@
  *
  * A TLS client on TCP: fetches a file, makes an HTTP request, joins stdin and stdout to the server, or shakes hands.
  */
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/fetch.h"
+#include "common/net.h"
 #include "common/util.h"
 
 struct program {
@@ -81,29 +76,10 @@ static void parse(struct program *program, int argc, char **argv)
     }
 }
 
-static int connect_to(const struct addrinfo *addresses)
-{
-    int on = 1;
-    for (const struct addrinfo *address = addresses; address != NULL; address = address->ai_next) {
-        int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, address->ai_addr, address->ai_addrlen) == 0) {
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            return fd;
-        }
-        int error = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        errno = error;
-    }
-    return -1;
-}
-
 /* A client has nothing else to do until it is connected, so this may block. Returns -1 after a message. */
 static int open_connection(const struct program *program)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *addresses = NULL;
+    char error[NET_ERROR_SIZE];
     char *host;
     char *port;
     if (program->connect_to != NULL) {
@@ -112,16 +88,9 @@ static int open_connection(const struct program *program)
         host = need_string(program->host);
         port = need_string(program->port);
     }
-    int fd = -1;
-    int r = getaddrinfo(host, port, &hints, &addresses);
-    if (r == 0) {
-        fd = connect_to(addresses);
-    }
+    int fd = net_connect(host, number_of(port), error, sizeof error);
     if (fd < 0) {
-        warn("%s port %s: %s", host, port, r != 0 ? gai_strerror(r) : strerror(errno));
-    }
-    if (addresses != NULL) {
-        freeaddrinfo(addresses);
+        warn("%s", error);
     }
     free(host);
     free(port);

@@ -3,7 +3,6 @@
  * A TLS server on TCP with one thread and epoll: echo, files, or HTTP.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/net.h"
 #include "common/serve_options.h"
 #include "common/util.h"
 
@@ -95,66 +95,23 @@ static void parse(struct program *program, int argc, char **argv)
 
 /* ---- listening ---- */
 
-static int listen_at(const struct addrinfo *address)
-{
-    int on = 1;
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
 static int listen_on(const char *where)
 {
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *addresses = NULL;
+    char error[NET_ERROR_SIZE];
     char *host = need_string(where);
     char *port = strrchr(host, ':');
     if (port == NULL) {
         die("--listen %s: HOST:PORT is expected", where);
     }
     *port++ = 0;
-    number_parse("--listen", port, 0, 65535);
     char *name = host[0] == '[' ? host + 1 : host;
     name[strcspn(name, "]")] = 0;
-    int r = getaddrinfo(*name != 0 ? name : NULL, port, &hints, &addresses);
-    if (r != 0) {
-        die("--listen %s: %s", where, gai_strerror(r));
-    }
-    int fd = listen_at(addresses);
+    int fd = net_listen(name, (int)number_parse("--listen", port, 0, 65535), error, sizeof error);
     if (fd < 0) {
-        die("--listen %s: %s", where, strerror(errno));
+        die("--listen %s", error);
     }
-    freeaddrinfo(addresses);
     free(host);
     return fd;
-}
-
-static void announce(const struct program *program, int fd)
-{
-    struct sockaddr_storage address;
-    socklen_t size = sizeof address;
-    memset(&address, 0, sizeof address);
-    char host[NI_MAXHOST];
-    char port[NI_MAXSERV];
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
-        getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        die("the address that is listened at is not known");
-    }
-    if (program->port_file != NULL && file_store(program->port_file, port, strlen(port)) != 0) {
-        die("%s: %s", program->port_file, strerror(errno));
-    }
-    printf(address.ss_family == AF_INET6 ? "listening on [%s]:%s\n" : "listening on %s:%s\n", host, port);
-    fflush(stdout);
 }
 
 static void stop_listening(struct program *program)
@@ -233,7 +190,7 @@ int main(int argc, char **argv)
     int fd = listen_on(program.listen);
     watch_open(&program.listener, &loop, fd, on_connection, &program);
     watch_want(&program.listener, EPOLLIN);
-    announce(&program, fd);
+    net_announce(fd, program.port_file);
     loop_run(&loop);
     end_gracefully(&program);
     server_free(&program.server);

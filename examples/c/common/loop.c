@@ -31,7 +31,7 @@ void loop_init(struct loop *loop)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void loop_do_later(struct loop *loop)
+void loop_drain(struct loop *loop)
 {
     while (loop->later != NULL) {
         struct later *later = loop->later;
@@ -43,7 +43,7 @@ static void loop_do_later(struct loop *loop)
 
 void loop_free(struct loop *loop)
 {
-    loop_do_later(loop);
+    loop_drain(loop);
     if (loop->signals.fd >= 0) {
         watch_close(&loop->signals);
         close(loop->signals.fd);
@@ -75,6 +75,38 @@ void loop_stop_on_signals(struct loop *loop)
     watch_want(&loop->signals, EPOLLIN);
 }
 
+void watch_signal(struct watch *watch, struct loop *loop, int number, void (*ready)(struct watch *, uint32_t, void *),
+                  void *owner)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) {
+        die("signalfd: %s", strerror(errno));
+    }
+    watch_open(watch, loop, fd, ready, owner);
+    watch_want(watch, EPOLLIN);
+}
+
+void watch_signal_take(struct watch *watch)
+{
+    struct signalfd_siginfo info;
+    while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    }
+}
+
+void loop_forget_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int number = 1; number < NSIG; number++) {
+        signal(number, SIG_DFL); /* what cannot be set is not ours to ignore either */
+    }
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void loop_stop(struct loop *loop)
 {
     loop->stop = 1;
@@ -92,7 +124,7 @@ void loop_later(struct loop *loop, void (*call)(void *owner), void *owner)
 /* Milliseconds until the next timer, rounded up; -1: none. */
 static int loop_patience(const struct loop *loop)
 {
-    if (loop->stop) {
+    if (loop->stop || loop->later != NULL) {
         return 0;
     }
     for (const struct watch *watch = loop->always; watch != NULL; watch = watch->next) {
@@ -153,7 +185,7 @@ void loop_run(struct loop *loop)
         loop->batch_size = 0;
         loop_do_always(loop);
         loop_ring(loop);
-        loop_do_later(loop);
+        loop_drain(loop);
     }
 }
 

@@ -51,11 +51,20 @@ void loop_init(struct loop *loop);
 void loop_free(struct loop *loop);
 /* SIGTERM and SIGINT stop the loop. */
 void loop_stop_on_signals(struct loop *loop);
+/* Watch a signal, which is blocked from here on. ready begins with watch_signal_take(); the owner closes the watch and
+ * its descriptor. */
+void watch_signal(struct watch *watch, struct loop *loop, int number, void (*ready)(struct watch *, uint32_t, void *),
+                  void *owner);
+void watch_signal_take(struct watch *watch);
+/* In a child process, before it becomes another program: no signal is blocked or ignored. */
+void loop_forget_signals(void);
 /* Until loop_stop(). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Call once the event at hand is done with, when none of its frames is on the stack. */
 void loop_later(struct loop *loop, void (*call)(void *owner), void *owner);
+/* Call what waits for that now, for the end of a program. */
+void loop_drain(struct loop *loop);
 
 /* Watches nothing yet. */
 void watch_open(struct watch *watch, struct loop *loop, int fd, void (*ready)(struct watch *, uint32_t, void *),

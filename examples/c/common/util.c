@@ -15,6 +15,7 @@
 #include <sessile/error.h>
 
 const char *program_name = "sessile";
+int failure_status = STATUS_USAGE;
 
 void *need_alloc(size_t size)
 {
@@ -34,6 +35,14 @@ char *need_string(const char *text)
 {
     size_t size = strlen(text) + 1;
     return memcpy(need_alloc(size), text, size);
+}
+
+void secret_free(char *text)
+{
+    if (text != NULL) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
 }
 
 /* NULL where it cannot be read to its end. */
@@ -123,6 +132,11 @@ unsigned long number_parse(const char *option, const char *text, unsigned long l
         die("%s: \"%s\" is not a number from %lu to %lu", option, text, lowest, highest);
     }
     return value;
+}
+
+int number_of(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
 }
 
 double seconds_now(void)

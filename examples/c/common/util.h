@@ -26,16 +26,20 @@
 
 /* The program's name, for messages; set by main. */
 extern const char *program_name;
+/* STATUS_USAGE, unless main sets another. */
+extern int failure_status;
 
-/* Print "NAME: message" to stderr. die() then exits with STATUS_USAGE. Macros, so that compilers and analysers see the
- * format and the exit. */
+/* Print "NAME: message" to stderr. die() then exits with failure_status. Macros, so that compilers and analysers see
+ * the format and the exit. */
 #define warn(...) (fprintf(stderr, "%s: ", program_name), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
-#define die(...) (warn(__VA_ARGS__), exit(STATUS_USAGE))
+#define die(...) (warn(__VA_ARGS__), exit(failure_status))
 
 /* malloc and its kin, or die. */
 void *need_alloc(size_t size);
 void *need_realloc(void *memory, size_t size);
 char *need_string(const char *text);
+/* Wipe a text and free it. NULL is ignored. */
+void secret_free(char *text);
 
 /* The whole file, with a NUL byte behind it; dies where it cannot be read. Freed with free(). */
 uint8_t *file_load(const char *path, size_t *size);
@@ -48,6 +52,8 @@ int write_all(int fd, const void *data, size_t size);
 
 /* A whole number from lowest to highest, or die with the option's name. */
 unsigned long number_parse(const char *option, const char *text, unsigned long lowest, unsigned long highest);
+/* A whole number that was checked elsewhere; 0 for what is none. */
+int number_of(const char *text);
 /* Seconds on a clock that only goes forward. */
 double seconds_now(void);
 /* The exit status for how a session ended. */

@@ -15,6 +15,7 @@
 
 #include <sessile/inbox.h>
 
+#include "common/net.h"
 #include "common/util.h"
 
 #define QUEUE_MARK ((size_t)256 * 1024)
@@ -323,6 +324,11 @@ void wire_set_feed(struct wire *wire, size_t size)
 void wire_set_linger(struct wire *wire)
 {
     wire->linger = 1;
+}
+
+void wire_name(const struct wire *wire, char *host, size_t size, int *port)
+{
+    socket_name(wire->in->fd, host, size, port);
 }
 
 void wire_on_gone(struct wire *wire, void (*gone)(void *owner), void *owner)

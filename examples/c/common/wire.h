@@ -25,6 +25,8 @@ void wire_set_feed(struct wire *wire, size_t size);
 void wire_set_linger(struct wire *wire);
 /* Called once, when the descriptors are closed. */
 void wire_on_gone(struct wire *wire, void (*gone)(void *owner), void *owner);
+/* The address and port of a socket's own end. */
+void wire_name(const struct wire *wire, char *host, size_t size, int *port);
 /* Drop the queue and close the descriptors. */
 void wire_cut(struct wire *wire);
 
