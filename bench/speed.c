@@ -7,17 +7,14 @@
  * goes first moves on by one from round to round. A ratio is the median of the rounds' own ratios, so that what slows
  * the machine for a while slows both sides of it. CPU time counts; wall time is in the JSON.
  */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "rounds.h"
 #include "ways.h"
 
 #define WAYS 5
-#define ROUNDS_MAX 1000
 
 static const struct way *const ways[WAYS] = {&way_sessile, &way_raw, &way_raw_released, &way_memory,
                                              &way_memory_shared};
@@ -51,17 +48,6 @@ static const struct row rows[] = {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
-struct elapsed {
-    double cpu;
-    double wall;
-};
-
-struct spread {
-    double median;
-    double least;
-    double most;
-};
-
 struct result {
     const struct row *row;
     size_t operations; /* in one round */
@@ -71,39 +57,6 @@ struct result {
 };
 
 static uint8_t payload[1048576];
-
-/* ---- time ---- */
-
-static double clock_read(clockid_t clock)
-{
-    struct timespec now;
-
-    must(clock_gettime(clock, &now) == 0);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static struct elapsed elapsed_since(struct elapsed start)
-{
-    return (struct elapsed){clock_read(CLOCK_PROCESS_CPUTIME_ID) - start.cpu, clock_read(CLOCK_MONOTONIC) - start.wall};
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static struct spread spread_of(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare);
-    return (struct spread){
-        .median = count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2,
-        .least = values[0],
-        .most = values[count - 1],
-    };
-}
 
 /* ---- work ---- */
 
@@ -220,12 +173,6 @@ static void print_result(const struct result *r)
     fflush(stdout);
 }
 
-static void write_spread(FILE *file, const char *name, const struct spread *spread)
-{
-    fprintf(file, "\"%s\": {\"median\": %.6g, \"min\": %.6g, \"max\": %.6g}", name, spread->median, spread->least,
-            spread->most);
-}
-
 static void write_result(FILE *file, const struct result *r)
 {
     fprintf(file,
@@ -247,12 +194,8 @@ static void write_result(FILE *file, const struct result *r)
 
 static void write_json(const char *path, const struct result *results, size_t count, size_t rounds)
 {
-    FILE *file = fopen(path, "w");
+    FILE *file = open_json(path);
 
-    if (!file) {
-        fprintf(stderr, "speed: %s: %s\n", path, strerror(errno));
-        exit(1);
-    }
     fprintf(file, "{\n  \"cipher\": \"" CIPHER "\",\n  \"rounds\": %zu,\n  \"rows\": [\n", rounds);
     for (size_t i = 0; i < count; i++) {
         write_result(file, &results[i]);
@@ -260,65 +203,6 @@ static void write_json(const char *path, const struct result *results, size_t co
     }
     fprintf(file, "  ]\n}\n");
     must(fclose(file) == 0);
-}
-
-/* ---- */
-
-static const char help[] = "Usage: speed [--rounds N] [--ms N] [--only TEXT] [--json FILE]\n"
-                           "\n"
-                           "  --rounds N   rounds of each row, 1 to 1000 (41)\n"
-                           "  --ms N       how long one way's part of a round takes at least, in milliseconds (10)\n"
-                           "  --only TEXT  only rows whose name contains TEXT\n"
-                           "  --json FILE  write the figures there too\n";
-
-struct options {
-    size_t rounds;
-    size_t ms;
-    const char *only;
-    const char *json;
-};
-
-static size_t number(const char *text, size_t most)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (*end || value < 1 || value > most) {
-        fprintf(stderr, "speed: '%s' is not a number from 1 to %zu\n", text, most);
-        exit(2);
-    }
-    return value;
-}
-
-static struct options read_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"rounds", required_argument, NULL, 'r'}, {"ms", required_argument, NULL, 'm'},
-        {"only", required_argument, NULL, 'o'},   {"json", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0}};
-    struct options options = {.rounds = 41, .ms = 10, .only = ""};
-    int option;
-
-    while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        switch (option) {
-        case 'r':
-            options.rounds = number(optarg, ROUNDS_MAX);
-            break;
-        case 'm':
-            options.ms = number(optarg, 10000);
-            break;
-        case 'o':
-            options.only = optarg;
-            break;
-        case 'j':
-            options.json = optarg;
-            break;
-        default:
-            fputs(help, option == 'h' ? stdout : stderr);
-            exit(option == 'h' ? 0 : 2);
-        }
-    }
-    return options;
 }
 
 int main(int argc, char **argv)
@@ -336,7 +220,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ROWS; i++) {
         if (!strstr(rows[i].name, options.only))
             continue;
-        results[count] = measure(&rows[i], options.rounds, (double)options.ms / 1000);
+        results[count] = measure(&rows[i], options.rounds, options.seconds);
         print_result(&results[count++]);
     }
     if (options.json)

@@ -24,3 +24,9 @@ foreach(source IN LISTS targets)
         set_tests_properties(corpus_${name} PROPERTIES LABELS corpus TIMEOUT 120)
     endif()
 endforeach()
+
+# What fuzz/seeds.py runs: whole SSH sessions on record.
+add_executable(fuzz_recorder ${PROJECT_SOURCE_DIR}/fuzz/recorder/ssh_flights.c ${helpers})
+set_target_properties(fuzz_recorder PROPERTIES OUTPUT_NAME ssh_flights)
+target_include_directories(fuzz_recorder PRIVATE ${PROJECT_SOURCE_DIR}/fuzz)
+target_link_libraries(fuzz_recorder PRIVATE sessile_tests_support)

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define ITEMS 48 /* SESSILE_ITEM_*, and what is none */
+
 static int on_send(void *handle, void *buffer, size_t size)
 {
     struct feed *feed = handle;
@@ -37,12 +39,12 @@ static void read_items(sessile_question *question)
     const void *data;
     size_t size;
 
-    for (int item = 0; item < 12; item++)
+    for (int item = 0; item < ITEMS; item++)
         for (size_t i = 0; i < sessile_question_count(question, item); i++) {
             expect(sessile_question_get(question, item, i, &data, &size) == 0);
             expect(((const uint8_t *)data)[size] == 0);
         }
-    expect(sessile_question_get(question, 12, 0, &data, &size) == SESSILE_ERR_ARGUMENT);
+    expect(sessile_question_get(question, ITEMS, 0, &data, &size) == SESSILE_ERR_ARGUMENT);
 }
 
 static void give_alpn(sessile_question *question)
@@ -63,7 +65,7 @@ static void answer(struct feed *feed, sessile_question *question)
     if (feed->answers & FEED_REFUSE)
         expect(sessile_question_refuse(question, 0) == 0);
     else
-        expect(sessile_question_accept(question) == 0);
+        expect((feed->accept ? feed->accept(question, feed->answers >> 2) : sessile_question_accept(question)) == 0);
     expect(sessile_question_accept(question) == SESSILE_ERR_GONE);
 }
 
@@ -71,9 +73,10 @@ static int on_question(sessile_question *question, void *app)
 {
     struct feed *feed = app;
 
-    expect(!feed->closed && !feed->kept);
+    /* Several are open at once only where none of them blocks. */
+    expect(!feed->closed && (!feed->kept || feed->ready));
     read_items(question);
-    if (feed->answers & FEED_KEEP)
+    if (feed->answers & FEED_KEEP && !feed->kept)
         expect((feed->kept = sessile_question_keep(question)));
     else
         answer(feed, question);
@@ -85,6 +88,15 @@ static int on_withdrawn(sessile_question *question, void *app)
     struct feed *feed = app;
 
     expect(question == feed->kept && sessile_question_accept(question) == SESSILE_ERR_GONE);
+    return 0;
+}
+
+static int on_ready(sessile_session *session, void *app)
+{
+    struct feed *feed = app;
+
+    expect(session == feed->session && !feed->ready && !feed->closed);
+    feed->ready = 1;
     return 0;
 }
 
@@ -109,6 +121,7 @@ static void on_closed(sessile_session *session, int error, void *app)
 void feed_open(struct feed *feed, uint8_t answers, sessile_tls_config *other)
 {
     memset(feed, 0, sizeof *feed);
+    feed->base = fuzz_memory_bytes();
     feed->answers = answers;
     feed->other = other;
     expect((feed->session = sessile_session_create(feed, on_send, on_comm_close)));
@@ -120,6 +133,7 @@ sessile_callbacks *feed_callbacks(void)
     sessile_callbacks *callbacks = sessile_callbacks_new();
 
     expect(callbacks);
+    sessile_callbacks_set_ready(callbacks, on_ready);
     sessile_callbacks_set_question(callbacks, on_question);
     sessile_callbacks_set_withdrawn(callbacks, on_withdrawn);
     sessile_callbacks_set_data(callbacks, on_data);
@@ -141,6 +155,7 @@ static void offer(struct feed *feed)
     expect((result == -1) == (sessile_session_error(feed->session) != 0));
     expect(!memcmp(copy, feed->arrived.data + feed->taken, size));
     expect(sessile_session_want(feed->session) <= sessile_session_want_max(feed->session));
+    expect(!feed->ceiling || feed->ready || fuzz_memory_bytes() - feed->base <= feed->ceiling);
     fuzz_spoil(copy, size);
     if (result > 0)
         feed->taken += (size_t)result;

@@ -14,6 +14,12 @@ struct feed {
     sessile_question *kept;
     uint8_t answers; /* bits: keep questions, refuse them, give a config or an application protocol with them */
     sessile_tls_config *other; /* the config to give, or NULL */
+    /* Before the session is started: how questions are accepted, NULL for TLS; and how much memory the session may hold
+     * between calls before it is ready, 0 where that is not looked at. */
+    int (*accept)(sessile_question *question, unsigned how);
+    size_t ceiling;
+    size_t base; /* what was allocated before there was a session */
+    int ready;
     int resumed;
     int closed;
     int wire_closed;

@@ -45,6 +45,14 @@ static int random_status(void)
     return 1;
 }
 
+uint64_t fuzz_random(uint64_t state)
+{
+    uint64_t before = random_state;
+
+    random_state = state;
+    return before;
+}
+
 /* ---- memory ---- */
 
 static struct {
@@ -127,7 +135,7 @@ void fuzz_begin(void)
         expect(sessile_set_allocator(watched_alloc, watched_realloc, watched_free) == SESSILE_OK);
         fuzz_keys();
     }
-    random_state = 1;
+    fuzz_random(FUZZ_RANDOM);
     fuzz_memory_fail(0, 0);
 }
 

@@ -25,6 +25,9 @@ _Noreturn void fuzz_fail(const char *what, const char *file, int line);
 /* Each run begins with this: libcrypto's randomness starts from the same place, so that an input does the same every
  * time (certificates differ from process to process by their dates). */
 void fuzz_begin(void);
+/* Where libcrypto's randomness goes on; returns where it was. fuzz_begin() sets FUZZ_RANDOM. */
+#define FUZZ_RANDOM 1
+uint64_t fuzz_random(uint64_t state);
 
 /* ---- input ---- */
 
