@@ -27,8 +27,8 @@ const uint8_t *get_bytes(struct reader *r, size_t size);
 struct reader get_sub8(struct reader *r);
 struct reader get_sub16(struct reader *r);
 struct reader get_sub32(struct reader *r);
-/* The magnitude of an mpint (RFC 4251, section 5), without leading zeros. A negative number, or one with a needless zero
- * byte in front, fails the reader. */
+/* The magnitude of an mpint (RFC 4251, section 5), without leading zeros. A negative number, or one with a needless
+ * zero byte in front, fails the reader. */
 struct reader get_mpint(struct reader *r);
 /* Nothing failed and nothing is left. */
 int reader_done(const struct reader *r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The writer: a growing buffer of big-endian fields. A failed allocation sticks, so that an encoder checks once, at its
- * end. Its memory is wiped when it grows and when it is freed. It may start in room of its caller's, such as an array on
- * the stack, and moves to the heap when that is full.
+ * end. Its memory is wiped when it grows and when it is freed. It may start in room of its caller's, such as an array
+ * on the stack, and moves to the heap when that is full.
  */
 #ifndef CODEC_WRITER_H
 #define CODEC_WRITER_H

@@ -143,6 +143,12 @@ static void guard_settle_and_resume(struct guard *g)
     }
 }
 
+void guard_to_rest(struct guard *g)
+{
+    if (g->outermost && !g->session->batch && !g->quiet)
+        guard_settle_and_resume(g);
+}
+
 /* Give back what the session holds only while somebody is inside. An open batch keeps its bytes, which must outlive
  * this frame. */
 static void guard_rest(struct guard *g)
@@ -182,8 +188,7 @@ int guard_leave(struct guard *g, int result)
 
     if (!g->outermost)
         return result;
-    if (!s->batch && !g->quiet)
-        guard_settle_and_resume(g);
+    guard_to_rest(g);
     for (;;) {
         guard_rest(g);
         if (s->freed && !s->destroyed) {

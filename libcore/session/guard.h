@@ -34,6 +34,8 @@ int guard_leave(struct guard *guard, int result);
 int guard_may_send(const struct guard *guard);
 /* Send what is in the outbox, if anything. Only where guard_may_send(). */
 void guard_flush(struct guard *guard);
+/* What guard_leave() does first: send, and do all that is due at rest, resume included. */
+void guard_to_rest(struct guard *guard);
 /* Do all that is due at rest, but for resume. */
 void guard_settle(struct guard *guard);
 

@@ -98,7 +98,7 @@ static size_t receive_nested(struct guard *g, const uint8_t *data, size_t size, 
     int stalled;
 
     if (s->receiving || s->tail) {
-        s->refused = 1;
+        s->refused = s->refused || size || beyond;
         return 0;
     }
     s->refused = 0;
@@ -125,7 +125,9 @@ int sessile_session_receive(sessile_session *s, const void *data, size_t size)
         return guard_leave(&g, 0);
     taken = g.outermost ? receive_outermost(&g, data, size, beyond) : receive_nested(&g, data, size, beyond);
     session_count(s, SESSILE_COUNT_TAKEN, taken);
-    /* What failed the session in here is this call's result too; what came after it is not lost: it is not used. */
+    /* What failed the session in here, at rest too, is this call's result; what came after it is not lost: it is not
+     * used. */
+    guard_to_rest(&g);
     return guard_leave(&g, s->freed || s->error ? -1 : (int)taken);
 }
 

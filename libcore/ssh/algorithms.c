@@ -16,7 +16,7 @@
 #define LIST_MAX 4096
 
 static const char *const kind_names[SSH_LISTS] = {
-    "",        "key exchange", "host key", "cipher", "MAC", "compression", "user key signature", "authority signature",
+    "", "key exchange", "host key", "cipher", "MAC", "compression", "user key signature", "authority signature",
 };
 
 /* ---- what there is ---- */

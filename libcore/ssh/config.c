@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The SSH config's life and setters. A setter prepares everything that can fail before it changes anything. The lists of
- * algorithms are algorithms.c's. */
+ * The SSH config's life and setters. A setter prepares everything that can fail before it changes anything. The lists
+ * of algorithms are algorithms.c's. */
 #include "ssh/config.h"
 
 #include <stdarg.h>
@@ -322,8 +322,8 @@ int sessile_ssh_config_add_host_key(sessile_ssh_config *config, sessile_key *key
     if (result < 0)
         return result;
     if (!key || key->type->security_key)
-        return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "%s", key ? "a host key cannot be a security key"
-                                                                       : "there is no key");
+        return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "%s",
+                               key ? "a host key cannot be a security key" : "there is no key");
     for (size_t i = 0; i < config->host_key_count; i++)
         if (config->host_keys[i]->type == key->type)
             return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "there is a host key of type %s already",

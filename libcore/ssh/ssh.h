@@ -5,8 +5,8 @@
  *
  * Bytes in: engine.c's unit -> ident.c or packet.c -> message_dispatch(): may this role take this message now? -> the
  * handler, which gets a reader of what stands behind the number. Bytes out: ssh_send() and ssh_send_data(): at once, or
- * behind a key exchange that is on. A handler returns 0, or a negative code after ssh_fail(); the dispatcher checks that
- * it has read to the end (get_rest() where it does not care), and that the session is not over.
+ * behind a key exchange that is on. A handler returns 0, or a negative code after ssh_fail(); the dispatcher checks
+ * that it has read to the end (get_rest() where it does not care), and that the session is not over.
  */
 #ifndef SSH_SSH_H
 #define SSH_SSH_H
@@ -55,7 +55,7 @@ struct ssh {
     sessile_key *host_key;         /* held */
     uint8_t *host_signature;       /* client: the server's over the session id */
     size_t host_signature_size;
-    sessile_key *user_key;         /* server: held */
+    sessile_key *user_key; /* server: held */
 };
 
 struct guard;
@@ -67,8 +67,8 @@ int ssh_guard(struct guard *guard, sessile_session *session, struct ssh **ssh);
 int ssh_guard_quiet(struct guard *guard, sessile_session *session, struct ssh **ssh);
 struct ssh *ssh_of_stream(const sessile_stream *stream);
 
-/* The one place that changes the phase; only to the next. SSH_OPEN frees auth, makes the connection, and calls ready. 0 or
- * a negative code: the session is over. */
+/* The one place that changes the phase; only to the next. SSH_OPEN frees auth, makes the connection, and calls ready. 0
+ * or a negative code: the session is over. */
 int ssh_enter(struct ssh *ssh, enum ssh_phase phase);
 
 /* Disconnect reasons (RFC 4253, section 11.1). 0 for ssh_fail(): say nothing to the peer. */
@@ -97,14 +97,14 @@ int ssh_authority_allowed(const struct ssh *ssh, const sessile_key *key);
 /* Room that suits most messages: struct writer w = writer_in(room, sizeof room). */
 #define MESSAGE_ROOM 512
 
-/* Send a message: payload[0] is its number. While a key exchange is on, what may not go out then (RFC 4253, section 7.1)
- * waits, in order, up to a limit: beyond it the session fails with ERR_LIMIT. 0 or a negative code: the session is
- * over. */
+/* Send a message: payload[0] is its number. While a key exchange is on, what may not go out then (RFC 4253,
+ * section 7.1) waits, in order, up to a limit: beyond it the session fails with ERR_LIMIT. 0 or a negative code: the
+ * session is over. */
 int ssh_send(struct ssh *ssh, const void *payload, size_t size);
 /* The same for what a writer has; frees the writer. A failed writer fails the session for want of memory. */
 int ssh_send_message(struct ssh *ssh, struct writer *w);
-/* A message whose last field is body, sealed from where it is: for bulk data. Only where ssh_sends_data(), and body is at
- * most ssh_data_room(). */
+/* A message whose last field is body, sealed from where it is: for bulk data. Only where ssh_sends_data(), and body is
+ * at most ssh_data_room(). */
 int ssh_send_data(struct ssh *ssh, const void *head, size_t head_size, const void *body, size_t body_size);
 /* Whether messages of the connection layer go out at once: no key exchange is on. */
 int ssh_sends_data(const struct ssh *ssh);

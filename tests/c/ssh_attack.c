@@ -161,8 +161,8 @@ static size_t first_packet(const struct direction *keys, const uint8_t *flight)
     return LENGTH_SIZE + get_u32(&r) + packet_tag(keys);
 }
 
-/* Handle the message, but of what that makes the attacker send only the first packets are sent; its keys for sending stay,
- * and new ones are put by. */
+/* Handle the message, but of what that makes the attacker send only the first packets are sent; its keys for sending
+ * stay, and new ones are put by. */
 static void handle_keeping(struct attack *a, int packets)
 {
     struct direction *out = &a->ssh->transport.out;

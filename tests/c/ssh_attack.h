@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A session of ours against a peer that does as the test says. The peer has a session of its own, which leads as far as
- * the test wants it and is then no more than a pair of sealed directions: what the other side sends is opened and shown,
- * and any message at all can be sealed and sent.
+ * the test wants it and is then no more than a pair of sealed directions: what the other side sends is opened and
+ * shown, and any message at all can be sealed and sent.
  */
 #ifndef TESTS_SSH_ATTACK_H
 #define TESTS_SSH_ATTACK_H
@@ -13,13 +13,13 @@
 
 /* How far it leads. What the victim takes next: */
 enum attack_point {
-    ATTACK_FIRST,         /* a KEXINIT: both lines are sent */
-    ATTACK_METHOD,        /* a message of the key exchange's method */
-    ATTACK_NEWKEYS,       /* NEWKEYS */
-    ATTACK_SERVICE,       /* SERVICE_REQUEST; from a server SERVICE_ACCEPT */
-    ATTACK_AUTH,          /* a server: a request; a client: an answer to its "none" */
-    ATTACK_OPEN,          /* channels */
-    ATTACK_AGAIN_METHOD,  /* as above, in a second key exchange, which the attacker began */
+    ATTACK_FIRST,        /* a KEXINIT: both lines are sent */
+    ATTACK_METHOD,       /* a message of the key exchange's method */
+    ATTACK_NEWKEYS,      /* NEWKEYS */
+    ATTACK_SERVICE,      /* SERVICE_REQUEST; from a server SERVICE_ACCEPT */
+    ATTACK_AUTH,         /* a server: a request; a client: an answer to its "none" */
+    ATTACK_OPEN,         /* channels */
+    ATTACK_AGAIN_METHOD, /* as above, in a second key exchange, which the attacker began */
     ATTACK_AGAIN_NEWKEYS,
     ATTACK_POINTS
 };
@@ -39,8 +39,8 @@ struct attack {
     struct journal said; /* names of all messages read */
 };
 
-/* Lead there. The configs are taken over, NULL for those of ssh_pair.h; the cipher must be chacha20-poly1305, which keeps
- * no state from packet to packet. */
+/* Lead there. The configs are taken over, NULL for those of ssh_pair.h; the cipher must be chacha20-poly1305, which
+ * keeps no state from packet to packet. */
 void attack_begin(struct attack *attack, int victim, enum attack_point point, sessile_ssh_config *client,
                   sessile_ssh_config *server);
 /* The same in two steps, for tests that want other settings in between. */
@@ -72,7 +72,7 @@ struct reader attack_until(struct attack *attack, int number);
 uint32_t attack_sequence(const struct attack *attack);
 
 /* The victim has failed like this, and has told the attacker by DISCONNECT with that reason (0: by none). */
-#define assert_attack_failed(attack, code, part, reason) \
+#define assert_attack_failed(attack, code, part, reason)                                                               \
     attack_assert_failed((attack), (code), (part), (reason), __FILE__, __LINE__)
 void attack_assert_failed(struct attack *attack, int code, const char *part, int reason, const char *file, int line);
 /* The victim goes on: an IGNORE is taken, and nothing has failed. */

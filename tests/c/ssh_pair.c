@@ -120,10 +120,10 @@ static void on_trace(sessile_session *session, int direction, const char *messag
 void ssh_pair_init(struct ssh_pair *pair, sessile_ssh_config *client, sessile_ssh_config *server)
 {
     memset(pair, 0, sizeof *pair);
-    pair->client = (struct ssh_peer){
-        .pair = pair, .other = &pair->server, .role = SESSILE_CLIENT, .config = client, .random = 11};
-    pair->server = (struct ssh_peer){
-        .pair = pair, .other = &pair->client, .role = SESSILE_SERVER, .config = server, .random = 12};
+    pair->client =
+        (struct ssh_peer){.pair = pair, .other = &pair->server, .role = SESSILE_CLIENT, .config = client, .random = 11};
+    pair->server =
+        (struct ssh_peer){.pair = pair, .other = &pair->client, .role = SESSILE_SERVER, .config = server, .random = 12};
     pair->user = "alice";
     pair->seed = 1;
 }
@@ -156,10 +156,9 @@ static int begin(struct ssh_peer *peer)
 
     ssh_peer_turn(peer);
     if (result == SESSILE_OK)
-        result = peer->role == SESSILE_CLIENT
-                     ? sessile_ssh_connect(peer->session, peer->config, "host.example", 22, peer->pair->user,
-                                           callbacks, peer)
-                     : sessile_ssh_accept(peer->session, peer->config, callbacks, peer);
+        result = peer->role == SESSILE_CLIENT ? sessile_ssh_connect(peer->session, peer->config, "host.example", 22,
+                                                                    peer->pair->user, callbacks, peer)
+                                              : sessile_ssh_accept(peer->session, peer->config, callbacks, peer);
     sessile_callbacks_free(callbacks);
     if (result == SESSILE_OK && peer->role == SESSILE_SERVER && peer->pair->address)
         result = sessile_ssh_set_peer_address(peer->session, peer->pair->address);
@@ -376,8 +375,8 @@ static int refuses(struct ssh_peer *peer, int code)
                  sessile_session_error(session) == code;
 
     for (size_t i = 0; result && i < peer->flow_count; i++)
-        result = sessile_stream_write(peer->flows[i].stream, &byte, 1) < 0 &&
-                 sessile_stream_end(peer->flows[i].stream) < 0;
+        result =
+            sessile_stream_write(peer->flows[i].stream, &byte, 1) < 0 && sessile_stream_end(peer->flows[i].stream) < 0;
     return result;
 }
 

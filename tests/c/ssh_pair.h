@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An SSH client and an SSH server in memory, with a wire between them that can be cut anywhere and that forgets nothing.
+ * An SSH client and an SSH server in memory, with a wire between them that can be cut anywhere and that forgets
+ * nothing.
  *
  * The two never call each other: what one sends waits until ssh_pair_run() hands it to the other, in the portions that
  * the wire's policy says. Each offer is a block of memory of exactly its size, and must come back unchanged. What the
@@ -29,7 +30,8 @@ void ssh_bytes_clear(struct ssh_bytes *bytes);
 /* They are this text. */
 int ssh_bytes_are(const struct ssh_bytes *bytes, const char *text);
 
-/* How much of what waits is shown to the receiver. What is shown and not taken is offered again, with more behind it. */
+/* How much of what waits is shown to the receiver. What is shown and not taken is offered again, with more behind it.
+ */
 enum ssh_wire {
     SSH_WIRE_WHOLE,
     SSH_WIRE_BYTES,   /* one byte more each time */
@@ -88,7 +90,7 @@ struct ssh_peer {
     struct ssh_pair *pair;
     struct ssh_peer *other;
     int role;
-    sessile_session *session; /* NULL once it is freed. Set before ssh_pair_start(): its wire is somebody else's */
+    sessile_session *session;   /* NULL once it is freed. Set before ssh_pair_start(): its wire is somebody else's */
     sessile_ssh_config *config; /* borrowed; NULL: there is no such end */
     int started;                /* what connect or accept returned */
 
@@ -99,7 +101,7 @@ struct ssh_peer {
     int reason;
     int (*hook)(struct ssh_peer *peer, enum ssh_event event); /* its result is the callback's */
     void *app;                                                /* the test's */
-    int rounds;             /* server: of keyboard-interactive, yet to be asked */
+    int rounds;                                               /* server: of keyboard-interactive, yet to be asked */
     const char *method;     /* client: what SSH_AUTHENTICATE is answered with; NULL: a password */
     const char *password;   /* client; NULL: "secret" */
     sessile_key *sign_with; /* SSH_SIGN */

@@ -87,7 +87,8 @@ static void flow_push(struct ssh_flow *flow)
 {
     int taken = 0;
 
-    if (flow->complaint && (taken = sessile_ssh_write_stderr(flow->stream, flow->complaint, strlen(flow->complaint))) > 0)
+    if (flow->complaint &&
+        (taken = sessile_ssh_write_stderr(flow->stream, flow->complaint, strlen(flow->complaint))) > 0)
         flow->complaint += taken;
     if (flow->complaint && *flow->complaint)
         return;
@@ -213,11 +214,11 @@ int ssh_give(struct ssh_peer *peer, sessile_question *question)
 static void note_question(struct ssh_peer *peer, sessile_question *question)
 {
     static const char *const names[SSH_KINDS] = {
-        [SESSILE_QUESTION_SSH_HOST_KEY] = "host_key",   [SESSILE_QUESTION_SSH_HOST_KEYS] = "host_keys",
-        [SESSILE_QUESTION_SSH_AUTHENTICATE] = "how",    [SESSILE_QUESTION_SSH_PASSWORD_CHANGE] = "change",
-        [SESSILE_QUESTION_SSH_PROMPTS] = "prompts",     [SESSILE_QUESTION_SSH_SIGN] = "sign",
-        [SESSILE_QUESTION_SSH_USER] = "user",           [SESSILE_QUESTION_SSH_RESPONSES] = "responses",
-        [SESSILE_QUESTION_SSH_CHANNEL] = "channel",     [SESSILE_QUESTION_SSH_REQUEST] = "request",
+        [SESSILE_QUESTION_SSH_HOST_KEY] = "host_key", [SESSILE_QUESTION_SSH_HOST_KEYS] = "host_keys",
+        [SESSILE_QUESTION_SSH_AUTHENTICATE] = "how",  [SESSILE_QUESTION_SSH_PASSWORD_CHANGE] = "change",
+        [SESSILE_QUESTION_SSH_PROMPTS] = "prompts",   [SESSILE_QUESTION_SSH_SIGN] = "sign",
+        [SESSILE_QUESTION_SSH_USER] = "user",         [SESSILE_QUESTION_SSH_RESPONSES] = "responses",
+        [SESSILE_QUESTION_SSH_CHANNEL] = "channel",   [SESSILE_QUESTION_SSH_REQUEST] = "request",
         [SESSILE_QUESTION_SSH_FORWARD] = "forward",
     };
     int kind = sessile_question_kind(question);
@@ -384,8 +385,8 @@ static int on_stderr(sessile_stream *stream, const void *data, size_t size, void
 static int on_request(sessile_stream *stream, int request, void *app)
 {
     static const char *const names[] = {
-        "",       "opened",        "accepted", "refused", "exit_status",  "exit_signal",
-        "window", "signal",        "break",    "xon",     "end_of_write",
+        "",       "opened", "accepted", "refused", "exit_status",  "exit_signal",
+        "window", "signal", "break",    "xon",     "end_of_write",
     };
     struct ssh_peer *peer = app;
 

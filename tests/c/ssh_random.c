@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random numbers that are the same each time, in libcrypto's place for them. The method is deprecated and works with all
- * versions of OpenSSL 3; a provider would be ten times as long. */
+ * Random numbers that are the same each time, in libcrypto's place for them. The method is deprecated and works with
+ * all versions of OpenSSL 3; a provider would be ten times as long. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "ssh_pair.h"
 

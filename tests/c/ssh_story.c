@@ -122,9 +122,8 @@ static void client_event(struct ssh_peer *peer, enum ssh_event event)
         sessile_ssh_forward_tcp(peer->session, "localhost", 0);
         ssh_peer_opened(peer, sessile_ssh_open_session(peer->session, NULL, NULL));
     } else if (event == SSH_QUESTION && sessile_question_kind(peer->question) == SESSILE_QUESTION_SSH_AUTHENTICATE) {
-        peer->method = strcmp(ssh_item(peer->question, SESSILE_ITEM_METHOD, 0), "password") == 0
-                           ? NULL
-                           : "keyboard-interactive";
+        peer->method =
+            strcmp(ssh_item(peer->question, SESSILE_ITEM_METHOD, 0), "password") == 0 ? NULL : "keyboard-interactive";
     } else if (event == SSH_REQUEST) {
         client_request(peer);
     } else if (event == SSH_DATA) {
@@ -144,8 +143,8 @@ static void server_input(struct ssh_peer *peer)
         return;
     flow->complaint = COMPLAINT;
     ssh_flow_write(flow, OUTPUT, strlen(OUTPUT));
-    ssh_peer_opened(peer, sessile_ssh_open_forwarded_tcp(peer->session, "localhost", 4711, "192.0.2.1", 1234, NULL,
-                                                         NULL));
+    ssh_peer_opened(peer,
+                    sessile_ssh_open_forwarded_tcp(peer->session, "localhost", 4711, "192.0.2.1", 1234, NULL, NULL));
 }
 
 static void server_end(struct ssh_peer *peer)

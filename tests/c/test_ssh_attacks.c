@@ -6,8 +6,8 @@
  *   messages of the other role, or before their time (CVE-2018-10933, -7750, CVE-2025-32433): test_ssh_messages
  *   success, keys, signatures, prompts, users that change (CVE-2024-45337, CVE-2023-46445): test_ssh_auth_forged
  *   strict key exchange, guesses, negotiation (CVE-2023-48795, CVE-2025-8277): test_ssh_kex_init
- *   points, groups, public values, messages out of turn (CVE-2025-11625): test_ssh_kex_bad; host keys: test_ssh_kex_trust
- *   packet and padding lengths, tags (CVE-2019-3855 ff., CVE-2024-43410): test_ssh_packet_forged
+ *   points, groups, public values, messages out of turn (CVE-2025-11625): test_ssh_kex_bad; host keys:
+ * test_ssh_kex_trust packet and padding lengths, tags (CVE-2019-3855 ff., CVE-2024-43410): test_ssh_packet_forged
  *   sequence numbers and counters that repeat, what waits for keys: test_ssh_packet_limits
  *   compression bombs: test_ssh_compression
  *   failing allocations and derivations (CVE-2025-26465, -8114): test_ssh_memory and the layers' *_memory

@@ -276,8 +276,8 @@ static int take_wanted(struct ssh_peer *peer, enum ssh_event event)
     fingerprint[length] = 0;
     matches = strcmp(fingerprint, ssh_item(peer->question, SESSILE_ITEM_FINGERPRINT, 0)) == 0;
     is_signed = *ssh_item(peer->question, SESSILE_ITEM_VERIFIED, 0) == '1';
-    peer->answers[SESSILE_QUESTION_SSH_USER] = matches && (is_signed ? wanted.signature : wanted.query) ? SSH_YES
-                                                                                                        : SSH_NO;
+    peer->answers[SESSILE_QUESTION_SSH_USER] =
+        matches && (is_signed ? wanted.signature : wanted.query) ? SSH_YES : SSH_NO;
     return 0;
 }
 
@@ -385,8 +385,8 @@ static void a_key_may_be_the_answer_to_how_to_go_on(void **state)
 
 static void a_method_without_what_it_needs_is_the_answers_fault(void **state)
 {
-    static const char *const methods[] = {"publickey", "password", "hostbased", "publickey-hostbound-v00@openssh.com",
-                                          "gssapi-with-mic", ""};
+    static const char *const methods[] = {
+        "publickey", "password", "hostbased", "publickey-hostbound-v00@openssh.com", "gssapi-with-mic", ""};
 
     (void)state;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
@@ -539,7 +539,8 @@ static int see_prompts(struct ssh_peer *peer, enum ssh_event event)
     if (event != SSH_QUESTION || sessile_question_kind(q) != SESSILE_QUESTION_SSH_PROMPTS)
         return 0;
     journal_add(&peer->log, "%s/%s%s/%s%s", ssh_item(q, SESSILE_ITEM_NAME, 0), ssh_item(q, SESSILE_ITEM_PROMPT, 0),
-                ssh_item(q, SESSILE_ITEM_ECHO, 0), ssh_item(q, SESSILE_ITEM_PROMPT, 1), ssh_item(q, SESSILE_ITEM_ECHO, 1));
+                ssh_item(q, SESSILE_ITEM_ECHO, 0), ssh_item(q, SESSILE_ITEM_PROMPT, 1),
+                ssh_item(q, SESSILE_ITEM_ECHO, 1));
     return 0;
 }
 
@@ -859,7 +860,8 @@ static void a_session_that_ends_takes_its_question_back(void **state)
         struct ssh_peer *peer = role == SESSILE_CLIENT ? &pair.client : &pair.server;
 
         prepare(NULL);
-        peer->answers[role == SESSILE_CLIENT ? SESSILE_QUESTION_SSH_AUTHENTICATE : SESSILE_QUESTION_SSH_USER] = SSH_KEEP;
+        peer->answers[role == SESSILE_CLIENT ? SESSILE_QUESTION_SSH_AUTHENTICATE : SESSILE_QUESTION_SSH_USER] =
+            SSH_KEEP;
         run();
         kept = peer->question;
         assert_non_null(kept);

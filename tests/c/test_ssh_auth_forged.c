@@ -146,11 +146,11 @@ static void responses_are_as_many_as_prompts(void **state)
 
 struct forged {
     const char *method;
-    const char *user;     /* in what is signed */
+    const char *user; /* in what is signed */
     const char *algorithm;
-    const char *shown;    /* the key in the request */
-    const char *signs;    /* the key that signs */
-    int is_signed;        /* the boolean in what is signed */
+    const char *shown; /* the key in the request */
+    const char *signs; /* the key that signs */
+    int is_signed;     /* the boolean in what is signed */
     uint8_t session_id[64];
     size_t session_id_size;
     const char *host_key; /* host-bound */
@@ -293,6 +293,7 @@ static void a_signature_over_anything_else_is_refused_unasked(void **state)
 static void a_signature_that_is_bound_to_another_host_is_refused(void **state)
 {
     struct forged f;
+    struct writer w = {0};
 
     (void)state;
     on_server(NULL);
@@ -300,6 +301,10 @@ static void a_signature_that_is_bound_to_another_host_is_refused(void **state)
     f.method = HOST_BOUND;
     f.host_key = "ed25519 other";
     send_forged(&f);
+    assert_refused_unasked();
+    on_server(NULL); /* nor is it asked about before there is a signature */
+    put_request(&w, &f, "alice", 0);
+    send_writer(&w);
     assert_refused_unasked();
 }
 
@@ -437,8 +442,8 @@ static void a_security_key_must_have_been_touched(void **state)
         int no_touch, verify;
         const char *status; /* NULL: refused */
     } cases[] = {
-        {0, 0, 0, NULL},     {1, 0, 0, "touched"}, {4, 0, 0, NULL},      {0, 1, 0, ""},
-        {1, 0, 1, NULL},     {5, 0, 1, "touched"}, {4, 1, 1, "verified"}, {0, 1, 1, NULL},
+        {0, 0, 0, NULL}, {1, 0, 0, "touched"}, {4, 0, 0, NULL},       {0, 1, 0, ""},
+        {1, 0, 1, NULL}, {5, 0, 1, "touched"}, {4, 1, 1, "verified"}, {0, 1, 1, NULL},
     };
 
     (void)state;

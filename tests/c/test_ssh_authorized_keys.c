@@ -204,6 +204,7 @@ static void a_line_with_bad_options_is_skipped_and_told(void **state)
         {"command=ls", "double quotes"},
         {"command=\"ls", "does not end"},
         {"command=\"ls\\\"", "does not end"},
+        {"command=\"l\x01s\"", "control character"},
         {"command=\"a\",command=\"b\"", "command= is there twice"},
         {"command=\"a\"pty", "separated by single commas"},
         {"from=\"\"", "from= is empty"},
@@ -623,12 +624,13 @@ static void a_principals_file_names_who_is_let_in(void **state)
 static void bad_lines_of_a_principals_file_are_skipped_and_told(void **state)
 {
     sessile_principals *principals = read_principals("unknown alice\ncert-authority alice\nprincipals=\"a\" alice\n"
-                                                     "pty alice bob\nalice\n");
+                                                     "pty alice bob\nal\x01ice\nalice\n");
 
     (void)state;
     assert_int_equal(sessile_principals_count(principals), 1);
-    assert_int_equal(sessile_principals_bad_count(principals), 4);
+    assert_int_equal(sessile_principals_bad_count(principals), 5);
     assert_int_equal(sessile_principals_bad_line(principals, 3), 4);
+    assert_non_null(strstr(sessile_principals_bad_reason(principals, 4), "control character"));
     assert_non_null(strstr(sessile_principals_bad_reason(principals, 0), "'unknown'"));
     assert_ptr_equal(sessile_principals_keep(principals), principals);
     sessile_principals_free(principals);

@@ -101,8 +101,8 @@ static void play_method(const struct kex_method *method, size_t step)
     assert_true(info_is(&pair.client, SESSILE_SSH_INFO_HOST_KEY, "ssh-ed25519"));
     assert_true(sessile_key_equal(sessile_ssh_host_key(pair.client.session), trust_key("ed25519 host")));
     assert_true(sessile_key_equal(sessile_ssh_host_key(pair.server.session), trust_key("ed25519 host")));
-    assert_int_equal(sessile_ssh_session_id(pair.client.session, NULL, 0), EVP_MD_get_size(EVP_get_digestbyname(
-                                                                                method->digest)));
+    assert_int_equal(sessile_ssh_session_id(pair.client.session, NULL, 0),
+                     EVP_MD_get_size(EVP_get_digestbyname(method->digest)));
     assert_null(ssh_of(pair.client.session)->transport.kex);
     assert_null(ssh_of(pair.server.session)->transport.kex);
     kex_free_pair(&pair);

@@ -290,9 +290,16 @@ static void sizes_that_cannot_be_met_are_refused_by_a_server(void **state)
     static const struct {
         uint32_t minimum, preferred, maximum, bits; /* 0: refused */
     } rows[] = {
-        {2048, 3072, 8192, 3072}, {1024, 1024, 2048, 2048}, {1024, 1024, 1024, 0}, {4096, 2048, 8192, 0},
-        {2048, 8192, 4096, 0},    {8193, 9000, 10000, 0},   {1024, 2048, 16384, 2048}, {2049, 2049, 2100, 0},
-        {0, 0xffffffff, 0xffffffff, 8192}, {0, 0, 0, 0},
+        {2048, 3072, 8192, 3072},
+        {1024, 1024, 2048, 2048},
+        {1024, 1024, 1024, 0},
+        {4096, 2048, 8192, 0},
+        {2048, 8192, 4096, 0},
+        {8193, 9000, 10000, 0},
+        {1024, 2048, 16384, 2048},
+        {2049, 2049, 2100, 0},
+        {0, 0xffffffff, 0xffffffff, 8192},
+        {0, 0, 0, 0},
     };
     const struct kex_lists lists = {.methods = "diffie-hellman-group-exchange-sha256"};
 
@@ -331,9 +338,8 @@ static void groups_that_will_not_do_are_refused_by_a_client(void **state)
         const char *generator; /* its bytes */
         const char *text;      /* NULL: taken */
     } rows[] = {
-        {256, 0x0f, "\x02", NULL},         {256, 0x0e, "\x02", "even"},
-        {255, 0x0f, "\x02", "its size"},   {1025, 0x0f, "\x02", "its size"},
-        {0, 0, "\x02", "its size"},        {256, 0x0f, "\x01", "generator"},
+        {256, 0x0f, "\x02", NULL},        {256, 0x0e, "\x02", "even"}, {255, 0x0f, "\x02", "its size"},
+        {1025, 0x0f, "\x02", "its size"}, {0, 0, "\x02", "its size"},  {256, 0x0f, "\x01", "generator"},
         {256, 0x0f, "", "generator"},
     };
     const struct kex_lists lists = {.methods = "diffie-hellman-group-exchange-sha256"};

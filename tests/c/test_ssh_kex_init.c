@@ -108,7 +108,7 @@ static void lists_of_any_shape_are_taken_for_what_is_in_them(void **state)
         {.methods = "\xff\xfe,\x01,curve25519-sha256"},
         {.methods = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,curve25519-sha256"}, /* 65 */
         {.methods = many},
-        {.macs = ""},           /* AEAD: none is negotiated */
+        {.macs = ""}, /* AEAD: none is negotiated */
         {.macs = "hmac-other"},
         {.compression = "zlib,none"},
         {.host_keys = "ssh-ed25519,,,"},

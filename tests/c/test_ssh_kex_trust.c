@@ -136,10 +136,7 @@ static int check_items(struct kex_end *end, sessile_question *question)
 static void an_unknown_host_is_asked_about(void **state)
 {
     static const char *const rows[] = {
-        NULL,
-        "",
-        "other.example {ed25519 host}\n",
-        HOST " {rsa host}\n", /* at another port */
+        NULL, "", "other.example {ed25519 host}\n", HOST " {rsa host}\n", /* at another port */
     };
 
     (void)state;

@@ -189,6 +189,8 @@ static void a_revoked_key_is_revoked_wherever_it_stands(void **state)
     (void)state;
     assert_int_equal(check("@revoked * {ed25519 a}\nhost {ed25519 a}\n", "host", 22), SESSILE_HOST_REVOKED);
     assert_int_equal(check("host {ed25519 a}\n@revoked host {ed25519 a}\n", "host", 22), SESSILE_HOST_REVOKED);
+    assert_int_equal(check("host {ed25519 a}\n@revoked * {ed25519 a} a\fcomment\x1b\n", "host", 22),
+                     SESSILE_HOST_REVOKED);
     assert_int_equal(check("host {ed25519 a}\n@revoked other {ed25519 a}\n", "host", 22), SESSILE_HOST_KNOWN);
     assert_int_equal(check("host {ed25519 a}\n@revoked host {ed25519 b}\n", "host", 22), SESSILE_HOST_KNOWN);
     assert_int_equal(check("@cert-authority host {ed25519 a}\n", "host", 22), SESSILE_HOST_UNKNOWN);

@@ -495,6 +495,10 @@ static void a_text_with_a_line_that_is_no_key_is_refused(void **state)
     refuse_list(&w, SESSILE_ERR_ARGUMENT, "line 2: ");
     put_bytes(&w, "SSHKRL\n", 7);
     refuse_list(&w, SESSILE_ERR_ARGUMENT, "line 1: ");
+    text = trust_text("{ed25519 a} \x01\n");
+    put_bytes(&w, text, strlen(text));
+    free(text);
+    refuse_list(&w, SESSILE_ERR_ARGUMENT, "line 1: the line has a control character");
 }
 
 /* ---- whatever comes ---- */

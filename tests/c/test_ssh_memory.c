@@ -128,8 +128,8 @@ static const struct scenario scenarios[] = {
 static int may_be(int error, int which)
 {
     static const int errors[] = {
-        SESSILE_OK,          SESSILE_ERR_MEMORY,  SESSILE_ERR_CRYPTO,    SESSILE_ERR_PEER,  SESSILE_ERR_REFUSED,
-        SESSILE_ERR_LIMIT,   SESSILE_ERR_DROPPED, SESSILE_ERR_TRUNCATED, SESSILE_ERR_ABORTED,
+        SESSILE_OK,        SESSILE_ERR_MEMORY,  SESSILE_ERR_CRYPTO,    SESSILE_ERR_PEER,    SESSILE_ERR_REFUSED,
+        SESSILE_ERR_LIMIT, SESSILE_ERR_DROPPED, SESSILE_ERR_TRUNCATED, SESSILE_ERR_ABORTED,
     };
 
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)

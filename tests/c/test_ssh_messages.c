@@ -14,9 +14,9 @@
 #include "ssh_attack.h"
 #include "ssh_trust.h"
 
-/* What a peer's message meets: H it is handled, I dropped, U answered by UNIMPLEMENTED, R the end of the session. A string
- * has a letter for each of: before the first KEXINIT; the first exchange's method; its NEWKEYS; the service being asked
- * for; authentication; open; a later exchange's method; its NEWKEYS. */
+/* What a peer's message meets: H it is handled, I dropped, U answered by UNIMPLEMENTED, R the end of the session. A
+ * string has a letter for each of: before the first KEXINIT; the first exchange's method; its NEWKEYS; the service
+ * being asked for; authentication; open; a later exchange's method; its NEWKEYS. */
 #define COLUMNS 8
 #define ALL "HHHHHHHH"
 #define NEVER "RRRRRRRR"
@@ -32,12 +32,12 @@ static const struct {
     const char *server;
 } oracle[] = {
     {0, 0, UNKNOWN, UNKNOWN},
-    {1, 1, ALL, ALL},                /* DISCONNECT: RFC 4253, 11.1 */
-    {2, 4, ALL, ALL},                /* IGNORE, UNIMPLEMENTED, DEBUG: 11.2 to 11.4 */
-    {5, 5, NEVER, "RRRHRRRR"},       /* SERVICE_REQUEST: section 10 */
-    {6, 6, "RRRHRRRR", NEVER},       /* SERVICE_ACCEPT */
-    {7, 7, "RRRHHRRR", "RRRHHRRR"},  /* EXT_INFO: RFC 8308, 2.4 */
-    {8, 19, UNKNOWN, UNKNOWN},       /* NEWCOMPRESS is not offered; the rest is free */
+    {1, 1, ALL, ALL},                 /* DISCONNECT: RFC 4253, 11.1 */
+    {2, 4, ALL, ALL},                 /* IGNORE, UNIMPLEMENTED, DEBUG: 11.2 to 11.4 */
+    {5, 5, NEVER, "RRRHRRRR"},        /* SERVICE_REQUEST: section 10 */
+    {6, 6, "RRRHRRRR", NEVER},        /* SERVICE_ACCEPT */
+    {7, 7, "RRRHHRRR", "RRRHHRRR"},   /* EXT_INFO: RFC 8308, 2.4 */
+    {8, 19, UNKNOWN, UNKNOWN},        /* NEWCOMPRESS is not offered; the rest is free */
     {20, 20, "HRRHHHRR", "HRRHHHRR"}, /* KEXINIT: RFC 4253, 7.1 and 9 */
     {21, 21, "RRHRRRRH", "RRHRRRRH"}, /* NEWKEYS: 7.3 */
     {22, 29, UNKNOWN, UNKNOWN},
@@ -65,8 +65,8 @@ static const struct {
     enum ssh_phase phase;
     enum kex_stage stage;
 } columns[COLUMNS] = {
-    {SSH_KEX, KEX_STAGE_NONE},     {SSH_KEX, KEX_STAGE_METHOD}, {SSH_KEX, KEX_STAGE_NEWKEYS},
-    {SSH_SERVICE, KEX_STAGE_NONE}, {SSH_AUTH, KEX_STAGE_NONE},  {SSH_OPEN, KEX_STAGE_NONE},
+    {SSH_KEX, KEX_STAGE_NONE},     {SSH_KEX, KEX_STAGE_METHOD},   {SSH_KEX, KEX_STAGE_NEWKEYS},
+    {SSH_SERVICE, KEX_STAGE_NONE}, {SSH_AUTH, KEX_STAGE_NONE},    {SSH_OPEN, KEX_STAGE_NONE},
     {SSH_OPEN, KEX_STAGE_METHOD},  {SSH_OPEN, KEX_STAGE_NEWKEYS},
 };
 

@@ -141,7 +141,8 @@ static void tls_push(struct tls_side *side)
 {
     int taken;
 
-    while (side->pending.size && (taken = sessile_stream_write(side->stream, side->pending.data, side->pending.size)) > 0) {
+    while (side->pending.size &&
+           (taken = sessile_stream_write(side->stream, side->pending.data, side->pending.size)) > 0) {
         side->pending.size -= (size_t)taken;
         memmove(side->pending.data, side->pending.data + taken, side->pending.size);
     }

@@ -252,8 +252,10 @@ static int try_at(int role, enum ssh_event event, int time, const struct action 
     if (plan.done)
         fault = fault_of(&pair, role == SESSILE_CLIENT ? &pair.client : &pair.server);
     if (fault) {
-        print_error("client: %s | %s\n", journal_text(&pair.client.log), sessile_session_error_text(pair.client.session));
-        print_error("server: %s | %s\n", journal_text(&pair.server.log), sessile_session_error_text(pair.server.session));
+        print_error("client: %s | %s\n", journal_text(&pair.client.log),
+                    sessile_session_error_text(pair.client.session));
+        print_error("server: %s | %s\n", journal_text(&pair.server.log),
+                    sessile_session_error_text(pair.server.session));
         fail_msg("%s in event %d of role %d, time %d: %s", action->name, event, role, time, fault);
     }
     ssh_pair_free(&pair);
@@ -268,7 +270,8 @@ static void try_all(int role)
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         for (int event = 0; event < SSH_EVENTS; event++) {
             blocks = tried ? blocks : failing_blocks(FAILING_OURS);
-            for (int time = 0; try_at(role, (enum ssh_event)event, time, &actions[i]); time += time < ALL_TIMES ? 1 : STEP)
+            for (int time = 0; try_at(role, (enum ssh_event)event, time, &actions[i]);
+                 time += time < ALL_TIMES ? 1 : STEP)
                 tried++;
             if (tried && blocks && failing_blocks(FAILING_OURS) > blocks + 1) /* the configs' lists, when sealed */
                 fail_msg("%s in event %d: %zu blocks are left", actions[i].name, event,

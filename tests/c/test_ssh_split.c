@@ -96,8 +96,8 @@ static void tell(struct ssh_pair *pair, const char *how, size_t number)
 {
     ssh_story_tell(pair);
     if (!same(&pair->client.wire, &whole.to_client) || !same(&pair->server.wire, &whole.to_server))
-        print_error("%s %zu: other bytes were sent: %zu and %zu, not %zu and %zu\n", how, number, pair->client.wire.size,
-                    pair->server.wire.size, whole.to_client.size, whole.to_server.size);
+        print_error("%s %zu: other bytes were sent: %zu and %zu, not %zu and %zu\n", how, number,
+                    pair->client.wire.size, pair->server.wire.size, whole.to_client.size, whole.to_server.size);
     assert_string_equal(journal_text(&pair->client.log), whole.client);
     assert_string_equal(journal_text(&pair->server.log), whole.server);
     assert_true(same(&pair->client.wire, &whole.to_client));

@@ -40,8 +40,8 @@ SESSILE_API int sessile_key_generate(const char *type, int bits, const char *com
  * passphrase is missing or wrong; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED; ERR_MEMORY. */
 SESSILE_API int sessile_key_read(const void *data, size_t size, const void *passphrase, size_t passphrase_size,
                                  sessile_key **key, char *error, size_t error_size);
-/* Read a public key or a certificate: a line as in an id_*.pub file (type, base64, comment), RFC 4716, or PEM; the first
- * in the text. */
+/* Read a public key or a certificate: a line as in an id_*.pub file (type, base64, comment), RFC 4716, or PEM; the
+ * first in the text. */
 SESSILE_API int sessile_key_read_public(const void *data, size_t size, sessile_key **key, char *error,
                                         size_t error_size);
 /* A public key or certificate from its SSH wire form (RFC 4253, section 6.6), at most 64 KiB. */
@@ -138,7 +138,8 @@ SESSILE_API sessile_key *sessile_certificate_authority(sessile_key *key);
 SESSILE_API int sessile_certificate_check(sessile_key *key, int kind, const char *principal, const char *address,
                                           int64_t now, char *error, size_t error_size);
 /* Make a certificate for the public key of key, signed by authority (algorithm: NULL for its best; not SHA-1).
- * valid_after: before valid_before. principals: of principal_count names. options: SSH wire form (name and value strings in order), may be NULL and 0. *out: new. */
+ * valid_after: before valid_before. principals: of principal_count names. options: SSH wire form (name and value
+ * strings in order), may be NULL and 0. *out: new. */
 SESSILE_API int sessile_certificate_sign(sessile_key *key, sessile_key *authority, const char *algorithm, int kind,
                                          uint64_t serial, const char *key_id, const char *const *principals,
                                          size_t principal_count, uint64_t valid_after, uint64_t valid_before,

@@ -22,23 +22,23 @@
  *   keys as well. To read: HOST, PORT, KEY (each new one), OLD_KEY (each known one that it no longer has). To give:
  *   nothing; accepting or refusing only notes it. Does not block.
  *
- * SSH_AUTHENTICATE, clients. The configured keys are tried, or there are none: how to go on? To read: USER, METHOD (each
- *   that can continue), PARTIAL ("1" where the last one succeeded and more is needed, else "0"), TRIED (methods that were
- *   refused, each time). To give: METHOD ("password", "keyboard-interactive", "publickey", "hostbased" or "none"), and
- *   PASSWORD for the first; a key, by sessile_ssh_question_use_key(), for publickey and hostbased; for hostbased HOST
- *   (this machine's name) and USER (on it). Giving PASSWORD alone means "password". Blocks receive. Refusal: the session
- *   ends with ERR_REFUSED.
+ * SSH_AUTHENTICATE, clients. The configured keys are tried, or there are none: how to go on? To read: USER, METHOD
+ * (each that can continue), PARTIAL ("1" where the last one succeeded and more is needed, else "0"), TRIED (methods
+ * that were refused, each time). To give: METHOD ("password", "keyboard-interactive", "publickey", "hostbased" or
+ * "none"), and PASSWORD for the first; a key, by sessile_ssh_question_use_key(), for publickey and hostbased; for
+ * hostbased HOST (this machine's name) and USER (on it). Giving PASSWORD alone means "password". Blocks receive.
+ * Refusal: the session ends with ERR_REFUSED.
  *
- * SSH_PASSWORD_CHANGE, clients. The server wants another password (RFC 4252, section 8). To read: USER, PROMPT. To give:
- *   PASSWORD (the old one), NEW_PASSWORD. Blocks. Refusal: SSH_AUTHENTICATE is asked again.
+ * SSH_PASSWORD_CHANGE, clients. The server wants another password (RFC 4252, section 8). To read: USER, PROMPT. To
+ * give: PASSWORD (the old one), NEW_PASSWORD. Blocks. Refusal: SSH_AUTHENTICATE is asked again.
  *
  * SSH_PROMPTS, clients. keyboard-interactive (RFC 4256). To read: USER, NAME, INSTRUCTION, PROMPT (each), ECHO ("1" or
- *   "0", for each). To give: RESPONSE, as many times as there are prompts, in order. Blocks. Refusal: SSH_AUTHENTICATE is
- *   asked again. Prompts are the server's words: escape them before they reach a terminal.
+ *   "0", for each). To give: RESPONSE, as many times as there are prompts, in order. Blocks. Refusal: SSH_AUTHENTICATE
+ * is asked again. Prompts are the server's words: escape them before they reach a terminal.
  *
  * SSH_SIGN, both roles. A signature by a key of which only the public half is here. To read: KEY, ALGORITHM, DATA. To
- *   give: SIGNATURE (the whole blob, RFC 4253 section 6.6), which is checked. Blocks. Refusal: a server fails the session;
- *   a client goes on with its next key.
+ *   give: SIGNATURE (the whole blob, RFC 4253 section 6.6), which is checked. Blocks. Refusal: a server fails the
+ * session; a client goes on with its next key.
  *
  * SSH_USER, servers. A user's step of authentication. To read: USER, METHOD, SERVICE, and for
  *   "none": nothing more;
@@ -48,19 +48,18 @@
  *     not revoked; whether its authority is trusted, and one of its principals may log in as USER, is for the answer to
  *     decide: sessile_authorized_keys_match() and sessile_authorities_match() do (trust.h);
  *   "keyboard-interactive": nothing more: the first round;
- *   "hostbased": KEY, ALGORITHM, HOST, HOST_USER; the signature is good, and a certificate is in force, for HOST and not
- *     revoked: sessile_known_hosts_check() knows whether its authority is trusted.
- *   To give: for "password", PROMPT with a refusal asks the client for a new one; for "keyboard-interactive" NAME,
- *   INSTRUCTION, PROMPT, ECHO ("1" or "0" for each): accepting with prompts asks them, accepting without authenticates.
- *   Blocks. Refusal: the step failed. A key is asked twice, once without and once with its signature: what was said the
- *   first time counts for nothing the second.
+ *   "hostbased": KEY, ALGORITHM, HOST, HOST_USER; the signature is good, and a certificate is in force, for HOST and
+ * not revoked: sessile_known_hosts_check() knows whether its authority is trusted. To give: for "password", PROMPT with
+ * a refusal asks the client for a new one; for "keyboard-interactive" NAME, INSTRUCTION, PROMPT, ECHO ("1" or "0" for
+ * each): accepting with prompts asks them, accepting without authenticates. Blocks. Refusal: the step failed. A key is
+ * asked twice, once without and once with its signature: what was said the first time counts for nothing the second.
  *
  * SSH_RESPONSES, servers. The answers to prompts. To read: USER, RESPONSE (each). To give: as before, another round.
  *   Accepting without prompts authenticates. Blocks. Refusal: the step failed.
  *
  * SSH_CHANNEL. The peer opens a channel (RFC 4254, section 5.1); the question's stream is it. To read: TYPE, and for
- *   "direct-tcpip" and "forwarded-tcpip" HOST, PORT, ORIGIN, ORIGIN_PORT; for the -streamlocal@openssh.com ones PATH; for
- *   "x11" ORIGIN, ORIGIN_PORT. A type that is not known is refused without being asked; forwarded-*, x11 and agent
+ *   "direct-tcpip" and "forwarded-tcpip" HOST, PORT, ORIGIN, ORIGIN_PORT; for the -streamlocal@openssh.com ones PATH;
+ * for "x11" ORIGIN, ORIGIN_PORT. A type that is not known is refused without being asked; forwarded-*, x11 and agent
  *   channels nobody asked for as well. Does not block. Accepted, the stream callback follows. Refusal: the channel is
  *   not opened; reason: RFC 4254, section 5.1 (0: ADMINISTRATIVELY_PROHIBITED).
  *
@@ -70,8 +69,8 @@
  *   subsystem opens the client's window. Does not block; answers go out in order. Refusal: the request failed.
  *
  * SSH_FORWARD, servers. The client asks for remote forwarding. To read: TYPE ("tcpip-forward", "cancel-tcpip-forward",
- *   "streamlocal-forward@openssh.com", "cancel-streamlocal-forward@openssh.com"), HOST and PORT, or PATH. To give: PORT,
- *   the one that was chosen where 0 was asked for. Does not block. Refusal: the request failed.
+ *   "streamlocal-forward@openssh.com", "cancel-streamlocal-forward@openssh.com"), HOST and PORT, or PATH. To give:
+ * PORT, the one that was chosen where 0 was asked for. Does not block. Refusal: the request failed.
  *
  * Keeping a question that blocks receive needs the comms layer's resume callback.
  */

@@ -29,8 +29,8 @@ typedef struct sessile_ssh_config sessile_ssh_config;
 
 /* ---- Config ---- */
 
-/* role: SESSILE_CLIENT or SESSILE_SERVER. With the default algorithms, no keys, and nothing trusted. NULL: no memory, or
- * no such role. */
+/* role: SESSILE_CLIENT or SESSILE_SERVER. With the default algorithms, no keys, and nothing trusted. NULL: no memory,
+ * or no such role. */
 SESSILE_API sessile_ssh_config *sessile_ssh_config_new(int role);
 SESSILE_API void sessile_ssh_config_free(sessile_ssh_config *config);
 /* What the last setter or check that failed found wrong. Valid until the next call with the config. */
@@ -77,8 +77,7 @@ SESSILE_API int sessile_ssh_config_set_software(sessile_ssh_config *config, cons
 SESSILE_API int sessile_ssh_config_set_rekey(sessile_ssh_config *config, uint64_t bytes, uint64_t packets);
 /* Group exchange (RFC 4419). Sizes in bits, 2048 to 8192: the client's minimum, preferred and maximum; a server
  * takes no request below minimum. */
-SESSILE_API int sessile_ssh_config_set_group_sizes(sessile_ssh_config *config, int minimum, int preferred,
-                                                   int maximum);
+SESSILE_API int sessile_ssh_config_set_group_sizes(sessile_ssh_config *config, int minimum, int preferred, int maximum);
 /* Server: the text of a moduli file (moduli(5)). Without it, the groups of RFC 3526 are used. */
 SESSILE_API int sessile_ssh_config_set_moduli(sessile_ssh_config *config, const void *data, size_t size);
 
@@ -97,8 +96,9 @@ SESSILE_API int sessile_ssh_config_set_auth_tries(sessile_ssh_config *config, in
 SESSILE_API int sessile_ssh_config_insecure_no_touch(sessile_ssh_config *config, int on);
 SESSILE_API int sessile_ssh_config_require_user_verification(sessile_ssh_config *config, int on);
 
-/* Client: host keys that are trusted (trust.h). held. A host key that it knows is accepted without a question; a revoked
- * one, or another than the known, fails with ERR_VERIFY and no question; an unknown one is asked (SSH_HOST_KEY). */
+/* Client: host keys that are trusted (trust.h). held. A host key that it knows is accepted without a question; a
+ * revoked one, or another than the known, fails with ERR_VERIFY and no question; an unknown one is asked
+ * (SSH_HOST_KEY). */
 SESSILE_API int sessile_ssh_config_set_known_hosts(sessile_ssh_config *config, sessile_known_hosts *known_hosts);
 /* Client: any host key is accepted. Whoever sits on the wire can read and change everything. */
 SESSILE_API int sessile_ssh_config_insecure_any_host_key(sessile_ssh_config *config, int on);
@@ -109,7 +109,8 @@ SESSILE_API int sessile_ssh_config_add_user_key(sessile_ssh_config *config, sess
  * (SSH_HOST_KEYS) once. Off by default. */
 SESSILE_API int sessile_ssh_config_ask_new_host_keys(sessile_ssh_config *config, int on);
 
-/* Both: revoked keys (trust.h): host keys and authorities on a client, users' keys and authorities on a server. held. */
+/* Both: revoked keys (trust.h): host keys and authorities on a client, users' keys and authorities on a server. held.
+ */
 SESSILE_API int sessile_ssh_config_set_krl(sessile_ssh_config *config, sessile_krl *krl);
 
 /* Limits. */
@@ -119,8 +120,8 @@ SESSILE_API int sessile_ssh_config_set_krl(sessile_ssh_config *config, sessile_k
 #define SESSILE_SSH_LIMIT_CHANNELS 2
 /* The largest window of a channel in bytes, default 16 MiB; windows start at 2 MiB and grow by use. */
 #define SESSILE_SSH_LIMIT_WINDOW 3
-/* Packets that are taken before authentication, default 1000. A key exchange that the peer begins, but for the first, is
- * counted as 50. */
+/* Packets that are taken before authentication, default 1000. A key exchange that the peer begins, but for the first,
+ * is counted as 50. */
 #define SESSILE_SSH_LIMIT_EARLY_PACKETS 4
 SESSILE_API int sessile_ssh_config_set_limit(sessile_ssh_config *config, int limit, uint64_t value);
 /* Let sessions give key log lines (SESSILE_NOTICE_SSH_KEYLOG, Wireshark's format). Whoever has them can read them. */
@@ -228,8 +229,8 @@ SESSILE_API const char *sessile_ssh_open_text(sessile_stream *stream);
 SESSILE_API int sessile_ssh_write_stderr(sessile_stream *stream, const void *data, size_t size);
 
 /* Requests on a session channel that is open, client. Each is answered by SESSILE_SSH_ACCEPTED or SESSILE_SSH_REFUSED,
- * in order. Return 0; ERR_MISUSE where the stream is not an open session channel; ERR_ARGUMENT; ERR_LIMIT where too much
- * waits; ERR_CLOSED. Callbacks: send. */
+ * in order. Return 0; ERR_MISUSE where the stream is not an open session channel; ERR_ARGUMENT; ERR_LIMIT where too
+ * much waits; ERR_CLOSED. Callbacks: send. */
 /* term: TERM's value. columns, rows: characters; width, height: pixels, 0 for unknown. modes: encoded terminal modes
  * (section 8), NULL and 0 for none. */
 SESSILE_API int sessile_ssh_request_pty(sessile_stream *stream, const char *term, int columns, int rows, int width,
@@ -247,7 +248,8 @@ SESSILE_API int sessile_ssh_window_change(sessile_stream *stream, int columns, i
 SESSILE_API int sessile_ssh_send_signal(sessile_stream *stream, const char *name);
 /* RFC 4335. length in milliseconds. */
 SESSILE_API int sessile_ssh_send_break(sessile_stream *stream, int length);
-/* Server: how the command ended; then end or abort the stream. Once for each stream. */
+/* Server: how the command ended; then end the stream, which closes the channel. Once for each stream. Where nothing of
+ * the kind is told, the channel stays open until the client ends its side too, or the stream is aborted. */
 SESSILE_API int sessile_ssh_send_exit_status(sessile_stream *stream, int64_t status);
 SESSILE_API int sessile_ssh_send_exit_signal(sessile_stream *stream, const char *name, int core_dumped,
                                              const char *message);
@@ -280,8 +282,8 @@ SESSILE_API const char *sessile_ssh_exit_signal(sessile_stream *stream);
 SESSILE_API const char *sessile_ssh_exit_message(sessile_stream *stream);
 /* 1 where it dumped core, by what the exit-signal said. */
 SESSILE_API int sessile_ssh_exit_core_dumped(sessile_stream *stream);
-/* The length of the last break that arrived, in milliseconds as sent (RFC 4335), and what the last xon-xoff said: 1 where
- * the client may do flow control. 0 while there was none. */
+/* The length of the last break that arrived, in milliseconds as sent (RFC 4335), and what the last xon-xoff said: 1
+ * where the client may do flow control. 0 while there was none. */
 SESSILE_API int sessile_ssh_break_length(sessile_stream *stream);
 SESSILE_API int sessile_ssh_xon_xoff(sessile_stream *stream);
 /* The last signal that arrived. */

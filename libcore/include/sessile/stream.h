@@ -23,8 +23,8 @@ SESSILE_API void sessile_stream_free(sessile_stream *stream);
 /* The session the stream belongs to, or NULL where that is freed. */
 SESSILE_API sessile_session *sessile_stream_session(sessile_stream *stream);
 
-/* Give the stream callbacks of its own (data, stderr, request, end, writable, stream_closed), in place of the session's. callbacks is
- * held; NULL goes back to the session's. Returns 0, ERR_GONE or ERR_BUSY. */
+/* Give the stream callbacks of its own (data, stderr, request, end, writable, stream_closed), in place of the
+ * session's. callbacks is held; NULL goes back to the session's. Returns 0, ERR_GONE or ERR_BUSY. */
 SESSILE_API int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *callbacks, void *app);
 
 typedef void (*sessile_on_stream_release)(void *app);

@@ -102,8 +102,7 @@ int client_chosen(struct ssh *ssh, sessile_question *question)
     if (question_outcome(question) != QUESTION_ACCEPTED)
         return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_REFUSED,
                         "the user \"%s\" is not authenticated, and no way to go on was given (the server takes: %s)",
-                        ssh->user,
-                        text_escape(escaped, sizeof escaped, ssh->can_continue, strlen(ssh->can_continue)));
+                        ssh->user, text_escape(escaped, sizeof escaped, ssh->can_continue, strlen(ssh->can_continue)));
     if (!name && question_given(question, SESSILE_ITEM_PASSWORD, &password_size)) {
         name = auth_password.name;
         size = strlen(name);
@@ -173,8 +172,8 @@ int auth_recv_failure(struct ssh *ssh, struct reader *r)
     if (partial)
         result = append_name(&ssh->methods, method_name(auth->method), METHODS_MAX);
     else
-        result = auth->method == &auth_none ? SESSILE_OK
-                                            : append_name(&auth->tried, method_name(auth->method), TRIED_MAX);
+        result =
+            auth->method == &auth_none ? SESSILE_OK : append_name(&auth->tried, method_name(auth->method), TRIED_MAX);
     auth->method = NULL;
     return result < 0 ? ssh_no_memory(ssh, "a method's name") : client_next(ssh);
 }

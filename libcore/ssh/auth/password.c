@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Passwords and their change (RFC 4252, section 8). The packet that carries one is padded (packet.c), so that its length
- * does not tell the password's. */
+ * Passwords and their change (RFC 4252, section 8). The packet that carries one is padded (packet.c), so that its
+ * length does not tell the password's. */
 #include "ssh/auth/method.h"
 
 #define ITEM(name) (UINT64_C(1) << SESSILE_ITEM_##name)

@@ -42,8 +42,8 @@ static int key_acceptable(struct ssh *ssh, const struct key_algorithm *algorithm
     return result == SESSILE_OK;
 }
 
-int publickey_take(struct ssh *ssh, struct reader *algorithm, struct reader *blob,
-                   const struct key_algorithm **found, sessile_key **key)
+int publickey_take(struct ssh *ssh, struct reader *algorithm, struct reader *blob, const struct key_algorithm **found,
+                   sessile_key **key)
 {
     const char *name = (const char *)algorithm->data;
     int result;

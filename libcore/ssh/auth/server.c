@@ -92,8 +92,7 @@ int server_count_failure(struct ssh *ssh)
     if (++auth->failures < ssh->config->auth_tries)
         return SESSILE_OK;
     return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_LIMIT,
-                    "the client failed to authenticate %d times (limit: %d)", auth->failures,
-                    ssh->config->auth_tries);
+                    "the client failed to authenticate %d times (limit: %d)", auth->failures, ssh->config->auth_tries);
 }
 
 static int note_done(struct auth *auth, const char *name)

@@ -109,14 +109,16 @@ static int channel_send_close(struct channel *channel)
     return channel_send(channel, MSG_CHANNEL_CLOSE);
 }
 
-/* Whether this side is done: it has said all, and heard all that matters. On a session channel the server says when:
- * once the program's end is told, whatever the client still has to say; a client that closed first would miss that. */
+/* Whether this side is done: it has said all, and heard all that matters. On a session channel that is the program's
+ * end: a server that has told it need not wait for what the client still has to say, and a client waits until it is
+ * told. */
 static int close_is_due(const struct channel *channel)
 {
     if (channel->out != HALF_EOF)
         return 0;
     if (channel->type == &type_session)
-        return !channel->ours && (channel->in == HALF_EOF || channel->exit_sent);
+        return channel->ours ? channel->in == HALF_EOF && channel->exit_come
+                             : channel->in == HALF_EOF || channel->exit_sent;
     return channel->in == HALF_EOF;
 }
 

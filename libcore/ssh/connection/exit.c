@@ -20,6 +20,8 @@ static int tell(struct channel *channel, int event)
 {
     int result = stream_call_request(channel->stream, event);
 
+    if (result == SESSILE_OK && channel->stream && stream_open(channel->stream))
+        result = channel_close_if_due(channel);
     return result < 0 ? result : REQUEST_DONE;
 }
 

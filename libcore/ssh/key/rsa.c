@@ -204,8 +204,8 @@ static void rsa_write_private(const sessile_key *key, struct writer *w)
 
 static int rsa_verify(const sessile_key *key, const EVP_MD *digest, const void *data, size_t size, struct reader *r);
 
-/* libcrypto 3.0's blinding can be spoiled by an allocation that failed in an earlier signature: what it makes then is no
- * signature, and a wrong RSA signature may give the key away. */
+/* libcrypto 3.0's blinding can be spoiled by an allocation that failed in an earlier signature: what it makes then is
+ * no signature, and a wrong RSA signature may give the key away. */
 static int check_signature(const sessile_key *key, const EVP_MD *digest, const void *data, size_t size,
                            const uint8_t *signature, size_t length)
 {

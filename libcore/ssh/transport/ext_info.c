@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Extension negotiation (RFC 8308). A server says which signatures it takes, and what of OpenSSH's it knows. A client has
- * nothing to say. no-flow-control is not taken up: it would take away what bounds memory. */
+ * Extension negotiation (RFC 8308). A server says which signatures it takes, and what of OpenSSH's it knows. A client
+ * has nothing to say. no-flow-control is not taken up: it would take away what bounds memory. */
 #include <string.h>
 
 #include "ssh/ssh.h"
 
 #include "session/memory.h"
+#include "ssh/key/key.h"
 
 #define EXTENSIONS_MAX 64
 #define NAME_MAX_SIZE 256
@@ -18,6 +19,25 @@
 #define HOST_BOUND "publickey-hostbound@openssh.com"
 #define PING "ping@openssh.com"
 
+/* The user keys' algorithms. A client looks here for what signs beside a certificate: rsa-sha2-512, where it has one of
+ * rsa-sha2-512-cert-v01@openssh.com. */
+static void put_signatures(struct writer *w, const char *list)
+{
+    size_t begin = put_begin32(w), at = 0, size;
+    const char *name;
+
+    put_bytes(w, list, strlen(list));
+    while ((name = names_next(list, &at, &size))) {
+        const struct key_algorithm *algorithm = key_algorithm_find(name, size);
+
+        if (algorithm && !names_have(list, algorithm->signature, strlen(algorithm->signature))) {
+            put_bytes(w, ",", 1);
+            put_bytes(w, algorithm->signature, strlen(algorithm->signature));
+        }
+    }
+    put_end32(w, begin);
+}
+
 int ext_info_send(struct ssh *ssh)
 {
     struct writer w = {0};
@@ -27,7 +47,7 @@ int ext_info_send(struct ssh *ssh)
     put_u8(&w, MSG_EXT_INFO);
     put_u32(&w, 3);
     put_text32(&w, SIGNATURES);
-    put_text32(&w, ssh->config->lists[SESSILE_SSH_USER_KEYS]);
+    put_signatures(&w, ssh->config->lists[SESSILE_SSH_USER_KEYS]);
     put_text32(&w, HOST_BOUND);
     put_text32(&w, "0");
     put_text32(&w, PING);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The identification lines (RFC 4253, section 4.2). A unit is a line. A server may send others first, which are nobody's
- * business and bounded; a client sends its own at once. */
+ * The identification lines (RFC 4253, section 4.2). A unit is a line. A server may send others first, which are
+ * nobody's business and bounded; a client sends its own at once. */
 #include <string.h>
 
 #include "ssh/ssh.h"

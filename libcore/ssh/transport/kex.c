@@ -92,8 +92,8 @@ static int use_keys(struct ssh *ssh, struct kex *kex, int direction)
 {
     struct kex_keys *keys = direction == DIRECTION_OUT ? &kex->out : &kex->in;
     struct packet_material material = {keys->key, keys->iv, keys->mac_key};
-    int result = packet_use(ssh, direction, kex->ciphers[direction], kex->macs[direction],
-                            kex->compressions[direction], &material);
+    int result = packet_use(ssh, direction, kex->ciphers[direction], kex->macs[direction], kex->compressions[direction],
+                            &material);
 
     OPENSSL_cleanse(keys, sizeof *keys);
     return result;

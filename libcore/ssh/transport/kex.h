@@ -18,12 +18,12 @@
 
 struct kex_method {
     const char *name;
-    const char *digest;    /* libcrypto's name for the exchange hash: "SHA256" */
-    int insecure;          /* not unless it is asked for */
-    int public_is_mpint;   /* DH: public values are mpints; else strings */
-    int secret_is_string;  /* hybrids hash K as a string (draft-ietf-sshm-mlkem-hybrid-kex) */
-    int group_exchange;    /* RFC 4419: the group comes first */
-    const void *parameter; /* the curve, the group */
+    const char *digest;     /* libcrypto's name for the exchange hash: "SHA256" */
+    int insecure;           /* not unless it is asked for */
+    int public_is_mpint;    /* DH: public values are mpints; else strings */
+    int secret_is_string;   /* hybrids hash K as a string (draft-ietf-sshm-mlkem-hybrid-kex) */
+    int group_exchange;     /* RFC 4419: the group comes first */
+    const void *parameter;  /* the curve, the group */
     int (*available)(void); /* NULL: always */
     /* Make a key pair. Its public value goes to own. *state: the method's, freed by release. */
     int (*begin)(const struct kex_method *method, struct kex *kex, struct writer *own, void **state);

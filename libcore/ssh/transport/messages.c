@@ -119,8 +119,8 @@ static unsigned column(enum ssh_phase phase, enum kex_stage stage)
 }
 
 /* A number without a row. What must not be sent at all during a key exchange (RFC 4253, section 7.1) is no question of
- * whether it is known; neither is a method's message where no method runs, nor what user authentication has kept for its
- * methods. */
+ * whether it is known; neither is a method's message where no method runs, nor what user authentication has kept for
+ * its methods. */
 static enum message_verdict unknown_verdict(unsigned at, int number)
 {
     if (number >= METHOD_FIRST && number <= TRANSPORT_LAST)
@@ -158,10 +158,10 @@ static int refuse(struct ssh *ssh, int number)
 
     return ssh_protocol(ssh, "the peer sent %s (%d), which a %s does not take in the phase %s%s", message_name(number),
                         number, ssh->role == SESSILE_CLIENT ? "client" : "server", phase_name(ssh->phase),
-                        stage == KEX_STAGE_NONE  ? ""
-                        : ssh->phase == SSH_KEX  ? ", with the exchange under way"
-                        : ssh->transport.strict  ? ", during a strict key exchange"
-                                                 : ", during a key exchange");
+                        stage == KEX_STAGE_NONE ? ""
+                        : ssh->phase == SSH_KEX ? ", with the exchange under way"
+                        : ssh->transport.strict ? ", during a strict key exchange"
+                                                : ", during a key exchange");
 }
 
 /* Which of a method's messages is due is the method's to say. */

@@ -9,17 +9,9 @@
 #include "ssh/transport/kex.h"
 
 static const struct kex_method *const methods[] = {
-    &kex_method_mlkem768x25519,
-    &kex_method_curve25519,
-    &kex_method_curve25519_libssh,
-    &kex_method_ecdh_256,
-    &kex_method_ecdh_384,
-    &kex_method_ecdh_521,
-    &kex_method_gex_sha256,
-    &kex_method_group16_sha512,
-    &kex_method_group18_sha512,
-    &kex_method_group14_sha256,
-    &kex_method_group14_sha1,
+    &kex_method_mlkem768x25519, &kex_method_curve25519,     &kex_method_curve25519_libssh, &kex_method_ecdh_256,
+    &kex_method_ecdh_384,       &kex_method_ecdh_521,       &kex_method_gex_sha256,        &kex_method_group16_sha512,
+    &kex_method_group18_sha512, &kex_method_group14_sha256, &kex_method_group14_sha1,
 };
 
 #define METHOD_COUNT (sizeof methods / sizeof methods[0])

@@ -156,8 +156,8 @@ static int read_group(const struct field fields[FIELDS], unsigned bits, BIGNUM *
     *g = NULL;
     if (result == SESSILE_OK)
         result = read_number(fields[FIELD_GENERATOR], g);
-    if (result == SESSILE_OK && ((unsigned)BN_num_bits(*p) != bits || !BN_is_odd(*p) || BN_is_zero(*g) ||
-                                 BN_is_one(*g) || BN_cmp(*g, *p) >= 0))
+    if (result == SESSILE_OK &&
+        ((unsigned)BN_num_bits(*p) != bits || !BN_is_odd(*p) || BN_is_zero(*g) || BN_is_one(*g) || BN_cmp(*g, *p) >= 0))
         result = SESSILE_ERR_ARGUMENT;
     if (result == SESSILE_OK)
         return result;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The transport layer (RFC 4253): identification, packets, key exchange. Three parts meet here: packet.c (with ciphers,
- * MACs, compression) protects one packet; kex.c (with negotiation and the methods) makes keys; messages.c decides what may
- * come.
+ * MACs, compression) protects one packet; kex.c (with negotiation and the methods) makes keys; messages.c decides what
+ * may come.
  */
 #ifndef SSH_TRANSPORT_TRANSPORT_H
 #define SSH_TRANSPORT_TRANSPORT_H
@@ -84,7 +84,7 @@ struct direction {
     const struct compression *compression;
     void *cipher_state; /* cipher->functions' */
     void *mac_state;
-    void *zip; /* zlib's, once it is on */
+    void *zip;           /* zlib's, once it is on */
     uint32_t sequence;   /* of the next packet */
     uint32_t remembered; /* in: the length field where it was decrypted already, 0: not */
     uint8_t first[16];   /* in: the first block, where the length is inside it */
@@ -95,11 +95,11 @@ struct direction {
 struct transport {
     struct direction in;
     struct direction out;
-    struct kex *kex;     /* while a key exchange is on */
+    struct kex *kex;       /* while a key exchange is on */
     struct writer waiting; /* messages that wait for its end: each with its size, 4 bytes, in front */
-    char *peer_ident;    /* without CR LF */
-    char *signatures;    /* the peer's server-sig-algs, or NULL */
-    uint8_t *scratch;    /* the packet being taken apart: while somebody is inside */
+    char *peer_ident;      /* without CR LF */
+    char *signatures;      /* the peer's server-sig-algs, or NULL */
+    uint8_t *scratch;      /* the packet being taken apart: while somebody is inside */
     size_t scratch_size;
     size_t scratch_used; /* what is to be wiped */
     uint8_t *inflated;   /* the same, decompressed: PACKET_MAX */
@@ -112,14 +112,14 @@ struct transport {
     uint8_t before_last;     /* of the one handled before it */
     unsigned strict : 1;
     unsigned ident_sent : 1;
-    unsigned want_rekey : 1;     /* ours, as soon as no exchange is on */
-    unsigned peer_ext_info : 1;  /* the peer takes EXT_INFO */
-    unsigned got_ext_info : 2;   /* how often */
+    unsigned want_rekey : 1;      /* ours, as soon as no exchange is on */
+    unsigned peer_ext_info : 1;   /* the peer takes EXT_INFO */
+    unsigned got_ext_info : 2;    /* how often */
     unsigned peer_host_bound : 1; /* publickey-hostbound@openssh.com */
     unsigned peer_ping : 1;
     unsigned host_key_certified : 1; /* the host key was shown as a certificate */
-    unsigned authenticated : 1; /* delayed compression is on */
-    unsigned disconnected : 1;  /* DISCONNECT was sent or has come: nothing more is sent */
+    unsigned authenticated : 1;      /* delayed compression is on */
+    unsigned disconnected : 1;       /* DISCONNECT was sent or has come: nothing more is sent */
     /* The algorithms in use, static names. */
     const char *kex_name;
     const char *host_key_name;
@@ -141,8 +141,8 @@ int ident_unit(struct ssh *ssh, const uint8_t *data, size_t size);
 void ident_own(const struct ssh *ssh, struct writer *w);
 
 /* packet.c */
-/* engine->unit after that: one packet, authenticated, decrypted, decompressed, dispatched. Bad length and bad MAC are one
- * error. */
+/* engine->unit after that: one packet, authenticated, decrypted, decompressed, dispatched. Bad length and bad MAC are
+ * one error. */
 int packet_unit(struct ssh *ssh, const uint8_t *data, size_t size);
 /* session_need() for the smallest packet that may come next. */
 void packet_need(struct ssh *ssh);
@@ -151,15 +151,16 @@ void packet_need(struct ssh *ssh);
 int packet_seal(struct ssh *ssh, const void *head, size_t head_size, const void *body, size_t body_size);
 /* How many bytes one packet of a payload of that size takes on the wire, at most. */
 size_t packet_size(const struct ssh *ssh, size_t payload_size);
-/* Use new keys in a direction (direction->cipher etc. are set from the names; counters since keys go to 0; sequence goes
- * to 0 where strict). 0 or a negative code: the old keys are gone either way, and in the latter case the session is over
- * and nothing more is sent. */
+/* Use new keys in a direction (direction->cipher etc. are set from the names; counters since keys go to 0; sequence
+ * goes to 0 where strict). 0 or a negative code: the old keys are gone either way, and in the latter case the session
+ * is over and nothing more is sent. */
 int packet_use(struct ssh *ssh, int direction, const struct cipher *cipher, const struct mac *mac,
                const struct compression *compression, const struct packet_material *material);
-/* The user is authenticated: delayed compression begins, in both directions (server: after USERAUTH_SUCCESS is sealed). */
+/* The user is authenticated: delayed compression begins, in both directions (server: after USERAUTH_SUCCESS is sealed).
+ */
 int packet_authenticated(struct ssh *ssh);
-/* Whether a direction has to have new keys soon (RFC 4344, the config). Where a packet says so, and no key exchange is on,
- * transport.want_rekey is set: kex_begin() clears it. */
+/* Whether a direction has to have new keys soon (RFC 4344, the config). Where a packet says so, and no key exchange is
+ * on, transport.want_rekey is set: kex_begin() clears it. */
 int packet_wants_rekey(const struct ssh *ssh, int direction);
 void packet_rest(struct ssh *ssh); /* at rest: give back scratch */
 void packet_free(struct ssh *ssh);

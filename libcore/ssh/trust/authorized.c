@@ -86,13 +86,13 @@ static int authorized_key_line(void *object, struct span line, size_t number, st
 {
     struct authorized_list *list = object;
     struct authorized *authorized = authorized_next(list);
-    int result = SESSILE_OK;
+    int result = line_check(line, why);
 
     if (!authorized)
         return SESSILE_ERR_MEMORY;
     authorized->line = number;
     authorized->bare = begins_with_key_type(line) ? 1 : 0;
-    if (!authorized->bare)
+    if (result == SESSILE_OK && !authorized->bare)
         result = take_options(&line, authorized, list->zone, why);
     if (result == SESSILE_OK)
         result = take_blob(&line, authorized, why);
@@ -181,13 +181,13 @@ static int principal_line(void *object, struct span line, size_t number, struct 
     struct authorized_list *list = object;
     struct authorized *authorized = authorized_next(list);
     struct span name;
-    int result = SESSILE_OK;
+    int result = line_check(line, why);
 
     if (!authorized)
         return SESSILE_ERR_MEMORY;
     name_split(&line, &name);
     authorized->line = number;
-    if (line.size)
+    if (result == SESSILE_OK && line.size)
         result = take_options(&line, authorized, list->zone, why);
     if (result == SESSILE_OK && (line.size || !name.size))
         result = line_fail(why, "the line is not options and a name");

@@ -150,7 +150,7 @@ static int known_host_line(void *object, struct span line, size_t number, struct
     hosts = span_take_word(&line);
     if (!hosts.size)
         return line_fail(why, "the host and its key are missing");
-    if ((result = hosts_check(hosts, why)) < 0)
+    if ((result = line_check(hosts, why)) < 0 || (result = hosts_check(hosts, why)) < 0)
         return result;
     result = line_take_plain_key(&line, &key, why);
     if (result == SESSILE_OK)

@@ -250,9 +250,12 @@ static int krl_line(void *object, struct span line, size_t number, struct line_e
 {
     struct writer *w = object;
     struct line_key key;
-    int result = line_take_key(&line, &key, why);
+    int result = line_check(line, why);
 
     (void)number;
+    if (result < 0)
+        return result;
+    result = line_take_key(&line, &key, why);
     if (result == SESSILE_OK)
         result = put_public_key(w, &key, why);
     writer_free(&key.blob);

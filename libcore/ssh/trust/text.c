@@ -140,7 +140,7 @@ int span_skip_nocase(struct span *span, const char *text)
     return 1;
 }
 
-int span_has_controls(struct span span)
+static int span_has_controls(struct span span)
 {
     for (size_t i = 0; i < span.size; i++)
         if (((unsigned char)span.at[i] < ' ' && span.at[i] != '\t') || span.at[i] == 127)
@@ -218,12 +218,15 @@ int line_fail(struct line_error *why, const char *format, ...)
     return SESSILE_ERR_ARGUMENT;
 }
 
+int line_check(struct span span, struct line_error *why)
+{
+    return span_has_controls(span) ? line_fail(why, "the line has a control character in it") : SESSILE_OK;
+}
+
 static int line_read(struct span line, size_t number, line_reader read, void *object, struct line_error *why)
 {
     if (line.size > TRUST_LINE_MAX)
         return line_fail(why, "the line has %zu bytes, and the limit is %d", line.size, TRUST_LINE_MAX);
-    if (span_has_controls(line))
-        return line_fail(why, "the line has a control character in it");
     return read(object, line, number, why);
 }
 

@@ -40,8 +40,6 @@ struct span span_trim(struct span span);
 /* Whether text is the start; it is then taken off. */
 int span_skip(struct span *span, const char *text);
 int span_skip_nocase(struct span *span, const char *text);
-/* Bytes that are no text: a NUL, or another control character than a tab. */
-int span_has_controls(struct span span);
 /* A decimal number of at most max; -1 where it is none. */
 long span_number(struct span span, long max);
 char *span_copy(struct span span);
@@ -70,6 +68,9 @@ struct line_error {
     char text[TRUST_WHY];
 };
 int line_fail(struct line_error *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Refuse what has bytes in it that are no text: a NUL, or another control character than a tab. Not for the comment of
+ * a line that may take something away, such as a revoked key: the line would be lost for it. */
+int line_check(struct span span, struct line_error *why);
 typedef int (*line_reader)(void *object, struct span line, size_t number, struct line_error *why);
 /* Read all lines. *bad: made where there are bad ones. Returns 0, or the error that ended it. */
 int text_read_lines(struct span text, line_reader read, void *object, struct bad_lines **bad);
