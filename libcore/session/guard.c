@@ -43,6 +43,7 @@ int guard_enter(struct guard *g, sessile_session *s)
     g->session = s;
     g->outermost = 0;
     g->quiet = 0;
+    g->rested = 0;
     if ((atomic_load_explicit(&s->owner, memory_order_relaxed) & ~FREED_BY_OTHER) == self)
         return 0;
     if (!atomic_compare_exchange_strong_explicit(&s->owner, &owner, self, memory_order_acquire, memory_order_relaxed))
@@ -145,8 +146,9 @@ static void guard_settle_and_resume(struct guard *g)
 
 void guard_to_rest(struct guard *g)
 {
-    if (g->outermost && !g->session->batch && !g->quiet)
+    if (g->outermost && !g->session->batch && !g->quiet && !g->rested)
         guard_settle_and_resume(g);
+    g->rested = 1;
 }
 
 /* Give back what the session holds only while somebody is inside. An open batch keeps its bytes, which must outlive

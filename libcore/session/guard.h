@@ -19,6 +19,7 @@ struct guard {
     sessile_session *session;
     int outermost;
     int quiet; /* only looks: does not bring the session to rest */
+    int rested;
     uint8_t room[2][GUARD_ROOM];
 };
 
@@ -34,7 +35,7 @@ int guard_leave(struct guard *guard, int result);
 int guard_may_send(const struct guard *guard);
 /* Send what is in the outbox, if anything. Only where guard_may_send(). */
 void guard_flush(struct guard *guard);
-/* What guard_leave() does first: send, and do all that is due at rest, resume included. */
+/* What guard_leave() does first, once: send, and do all that is due at rest, resume included. */
 void guard_to_rest(struct guard *guard);
 /* Do all that is due at rest, but for resume. */
 void guard_settle(struct guard *guard);

@@ -174,6 +174,10 @@ static int session_wire_is_judged(const sessile_session *s)
 
 int session_settle_step(sessile_session *s)
 {
+    if (s->tracer && s->tracer->count && !s->tracer->flushing) {
+        session_trace_flush(s);
+        return 1;
+    }
     if (atomic_load_explicit(&s->question_dropped, memory_order_relaxed) && question_refuse_dropped(s))
         return 1;
     if (s->over) {

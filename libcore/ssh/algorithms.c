@@ -158,7 +158,9 @@ int sessile_ssh_config_set_algorithms(sessile_ssh_config *config, int kind, cons
         return result;
     if (kind < SESSILE_SSH_KEX || kind >= SSH_LISTS || !text)
         return ssh_config_fail(config, SESSILE_ERR_ARGUMENT, "there is no list of kind %d", kind);
-    how = *text && strchr("+-^", *text) ? *text++ : '=';
+    how = '=';
+    if (*text && strchr("+-^", *text))
+        how = *text++;
     if (how == '-') {
         list_add_unless(&list, config->lists[kind], text);
         return list_set(config, kind, &list);
@@ -187,7 +189,7 @@ int sessile_ssh_algorithms(int kind, void *data, size_t size)
         return SESSILE_ERR_ARGUMENT;
     for (size_t i = 0; (name = algorithm_at(kind, i)); i++)
         list_add(&list, name, strlen(name));
-    if (list.size <= size)
+    if (data && list.size <= size)
         memcpy(data, list.text, list.size);
     return (int)list.size;
 }

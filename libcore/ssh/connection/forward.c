@@ -76,7 +76,7 @@ static size_t forward_count(const struct connection *c)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 static int name_is(const struct forward *forward, const char *name, size_t size)
@@ -249,8 +249,9 @@ static int forward_grant(struct ssh *ssh, const struct global_type *type, struct
             forward_remove(c, forward);
         return forward != NULL;
     }
-    if (forward || (!port && !type->is_path) || forward_count(c) >= FORWARDS_MAX ||
-        !(forward = forward_new(name, size, port, type->is_path)))
+    if (forward || (!port && !type->is_path) || forward_count(c) >= FORWARDS_MAX)
+        return 0;
+    if (!(forward = forward_new(name, size, port, type->is_path)))
         return 0;
     forward->granted = 1;
     forward_add(c, forward);

@@ -159,7 +159,7 @@ static void unmap(struct address *address)
 {
     static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
 
-    if (address->bits != 128 || memcmp(address->bytes, prefix, sizeof prefix))
+    if (address->bits != 128 || memcmp(address->bytes, prefix, sizeof prefix) != 0)
         return;
     memmove(address->bytes, address->bytes + 12, 4);
     memset(address->bytes + 4, 0, 12);
@@ -190,7 +190,7 @@ static int same_prefix(const struct address *a, const struct address *b, unsigne
 {
     unsigned whole = length / 8, rest = length % 8;
 
-    if (a->bits != b->bits || memcmp(a->bytes, b->bytes, whole))
+    if (a->bits != b->bits || memcmp(a->bytes, b->bytes, whole) != 0)
         return 0;
     return !rest || (a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest) == 0;
 }

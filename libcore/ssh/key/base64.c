@@ -16,7 +16,7 @@ static void put_group(struct writer *w, const uint8_t *in, size_t size)
     for (size_t i = 0; i < 3; i++)
         bits = bits << 8 | (i < size ? in[i] : 0u);
     for (size_t i = 0; i < 4; i++)
-        out[i] = i <= size ? alphabet[bits >> (18 - 6 * i) & 63] : '=';
+        out[i] = (char)(i <= size ? alphabet[bits >> (18 - 6 * i) & 63] : '=');
     put_bytes(w, out, sizeof out);
 }
 

@@ -33,7 +33,7 @@ static const struct curve *curve_of(const struct key_type *type)
 {
     size_t i = 0;
 
-    while (strcmp(curves[i].name, type->curve))
+    while (strcmp(curves[i].name, type->curve) != 0)
         i++;
     return &curves[i];
 }
@@ -55,7 +55,7 @@ static const uint8_t *read_point(const struct curve *curve, struct reader *r, st
     size_t length = strlen(curve->name);
     const uint8_t *at;
 
-    if (r->failed || name.left != length || memcmp(name.data, curve->name, length)) {
+    if (r->failed || name.left != length || memcmp(name.data, curve->name, length) != 0) {
         key_fail(error, SESSILE_ERR_ARGUMENT, "the key's curve is not %s, which its type says", curve->name);
         return NULL;
     }

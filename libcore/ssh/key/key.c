@@ -375,7 +375,7 @@ int sessile_key_blob(sessile_key *key, int certificate, void *data, size_t size)
     if (!key || (!data && size))
         return SESSILE_ERR_ARGUMENT;
     blob = key_wire_blob(key, certificate, &length);
-    if (length <= size)
+    if (data && length <= size)
         memcpy(data, blob, length);
     return (int)length;
 }
