@@ -88,7 +88,8 @@ static const char help[] =
     "  --trusted-user-ca FILE   keys whose certificates may log in\n"
     "  --revoked-keys FILE      keys that may not: a list of ssh-keygen -k, or public keys\n"
     "  --password-file FILE     lines USER:PASSWORD; also for keyboard-interactive\n"
-    "  --auth-methods LIST      such as \"publickey,password\" (both), \"publickey password\" (one of them)\n"
+    "  --auth-methods LIST      such as \"publickey,password\" (both), \"publickey password\" (one of them);\n"
+    "                           without it, any one that there is a file for\n"
     "  --banner FILE            a text for clients to show\n"
     "  --moduli FILE            groups for diffie-hellman-group-exchange (moduli(5))\n"
     "  --allow-forward          let clients have ports, sockets and their agent forwarded\n"
@@ -252,6 +253,18 @@ static int set_krl(sessile_ssh_config *config, const void *data, size_t size)
     return r;
 }
 
+/* What was asked for, or what there is something to check with; NULL for any. */
+static const char *methods_of(const struct program *program)
+{
+    if (program->auth_methods != NULL) {
+        return program->auth_methods;
+    }
+    if (program->passwords == NULL) {
+        return "publickey";
+    }
+    return program->authorized_keys == NULL && program->authorities == NULL ? "password keyboard-interactive" : NULL;
+}
+
 static void configure(struct program *program)
 {
     struct ssh_server *server = &program->server;
@@ -264,9 +277,9 @@ static void configure(struct program *program)
     for (size_t i = 0; i < program->host_key_count; i++) {
         add_host_key(program, config, program->host_keys[i]);
     }
-    if (program->auth_methods != NULL) {
-        ssh_config_need(sessile_ssh_config_set_auth_methods(config, program->auth_methods), config, "--auth-methods",
-                        program->auth_methods);
+    const char *methods = methods_of(program);
+    if (methods != NULL) {
+        ssh_config_need(sessile_ssh_config_set_auth_methods(config, methods), config, "--auth-methods", methods);
     }
     use_file(config, "--banner", program->banner, sessile_ssh_config_set_banner);
     use_file(config, "--moduli", program->moduli, sessile_ssh_config_set_moduli);

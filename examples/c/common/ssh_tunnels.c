@@ -205,7 +205,7 @@ void tunnels_notice(struct ssh_client *client, int kind, const char *text)
     struct address *bound = &client->remotes[client->remotes_answered++].bound;
     if (kind == SESSILE_NOTICE_SSH_FORWARD_REFUSED) {
         warn("the server does not listen on %s", text);
-        bound->port = -1;
+        client_end(client, STATUS_FAILED);
     } else if (bound->path == NULL && bound->port == 0) {
         const char *blank = strrchr(text, ' ');
         bound->port = blank == NULL ? 0 : number_of(blank + 1);
