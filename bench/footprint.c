@@ -2,22 +2,16 @@
  *
  * How much: heap of an idle connection, allocations and copied bytes per record, and what feeding byte by byte costs.
  *
- * Memory is counted through both hooks (sessile_set_allocator() and CRYPTO_set_mem_functions()), by what the C library
- * really gave (malloc_usable_size); what the benchmark itself keeps is not in it. Copies are counted by standing in for
- * memcpy and memmove in the whole process, libssl and libcrypto included: short copies that the compiler expands in
- * place do not show, and neither does the cipher's own pass over the data. That makes this program slow, and is why it
- * is one of its own.
+ * Memory is counted by count.c, copies by copies.h, which makes this program slow, and is why it is one of its own.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <openssl/crypto.h>
-#include <sessile/sessile.h>
-
+#include "copies.h"
+#include "count.h"
 #include "ways.h"
 
 #define PAIRS 64
@@ -30,100 +24,6 @@ static const struct way *const ways[] = {&way_sessile, &way_raw, &way_raw_releas
 
 static const size_t sizes[] = {64, 1024, 16384};
 #define SIZES (sizeof sizes / sizeof sizes[0])
-
-/* ---- counting memory ---- */
-
-enum owner { SESSILE, OPENSSL };
-
-static long long live[2]; /* bytes */
-static unsigned long long allocations[2];
-
-static void *count_new(enum owner owner, void *memory)
-{
-    live[owner] += (long long)malloc_usable_size(memory);
-    allocations[owner]++;
-    return memory;
-}
-
-static void count_gone(enum owner owner, void *memory)
-{
-    live[owner] -= (long long)malloc_usable_size(memory);
-}
-
-static void *sessile_alloc(size_t size)
-{
-    return count_new(SESSILE, malloc(size));
-}
-
-static void *sessile_resize(void *memory, size_t size)
-{
-    count_gone(SESSILE, memory);
-    return count_new(SESSILE, realloc(memory, size));
-}
-
-static void sessile_release(void *memory)
-{
-    count_gone(SESSILE, memory);
-    free(memory);
-}
-
-static void *openssl_alloc(size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    return count_new(OPENSSL, malloc(size));
-}
-
-static void *openssl_resize(void *memory, size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    count_gone(OPENSSL, memory);
-    return count_new(OPENSSL, realloc(memory, size));
-}
-
-static void openssl_release(void *memory, const char *file, int line)
-{
-    (void)file, (void)line;
-    count_gone(OPENSSL, memory);
-    free(memory);
-}
-
-/* ---- counting copies ---- */
-
-static size_t copied;
-
-/* The work itself is done by functions that nobody else calls, through pointers that the compiler must read: else it
- * would make calls of memcpy out of them. */
-static void *(*const volatile do_copy)(void *, const void *, size_t) = mempcpy;
-static void (*const volatile do_move)(const void *, void *, size_t) = bcopy;
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-    copied += size;
-    do_copy(to, from, size);
-    return to;
-}
-
-void *memmove(void *to, const void *from, size_t size)
-{
-    copied += size;
-    do_move(from, to, size);
-    return to;
-}
-
-/* What a library that was built with _FORTIFY_SOURCE calls. */
-void *__memcpy_chk(void *restrict to, const void *restrict from, size_t size, size_t room);
-void *__memcpy_chk(void *restrict to, const void *restrict from, size_t size, size_t room)
-{
-    must(size <= room);
-    return memcpy(to, from, size);
-}
-
-void *__memmove_chk(void *to, const void *from, size_t size, size_t room);
-void *__memmove_chk(void *to, const void *from, size_t size, size_t room)
-{
-    must(size <= room);
-    return memmove(to, from, size);
-}
 
 /* ---- heap of an idle connection ---- */
 
@@ -156,16 +56,16 @@ static struct idle measure_idle(const struct way *way)
     way->close(open_and_exchange(way)); /* what libcrypto makes once is not a connection's */
     for (size_t i = 0; i < PAIRS; i++)
         pairs[i] = open_and_exchange(way);
-    all = live[SESSILE] + live[OPENSSL];
+    all = count_live();
     for (size_t i = 0; i < PAIRS; i++)
         way->close_end(pairs[i], CLIENT);
-    idle.client = (double)(all - live[SESSILE] - live[OPENSSL]) / PAIRS;
-    all = live[SESSILE] + live[OPENSSL];
-    own = live[SESSILE];
+    idle.client = (double)(all - count_live()) / PAIRS;
+    all = count_live();
+    own = count.live[COUNT_SESSILE];
     for (size_t i = 0; i < PAIRS; i++)
         way->close(pairs[i]);
-    idle.server = (double)(all - live[SESSILE] - live[OPENSSL]) / PAIRS;
-    idle.server_own = (double)(own - live[SESSILE]) / PAIRS;
+    idle.server = (double)(all - count_live()) / PAIRS;
+    idle.server_own = (double)(own - count.live[COUNT_SESSILE]) / PAIRS;
     return idle;
 }
 
@@ -179,17 +79,17 @@ struct per_record {
 static struct per_record measure_allocations(const struct way *way, size_t size)
 {
     struct pair *pair = open_and_exchange(way);
-    unsigned long long before[2];
+    unsigned long long before[COUNT_OWNERS];
     struct per_record result;
 
     way->set_echo(pair, 0);
     way->push(pair, CLIENT, payload, size);
-    before[SESSILE] = allocations[SESSILE];
-    before[OPENSSL] = allocations[OPENSSL];
+    before[COUNT_SESSILE] = count.allocations[COUNT_SESSILE];
+    before[COUNT_OPENSSL] = count.allocations[COUNT_OPENSSL];
     for (int i = 0; i < RECORDS; i++)
         way->push(pair, CLIENT, payload, size);
-    result.own = (double)(allocations[SESSILE] - before[SESSILE]) / RECORDS;
-    result.openssl = (double)(allocations[OPENSSL] - before[OPENSSL]) / RECORDS;
+    result.own = (double)(count.allocations[COUNT_SESSILE] - before[COUNT_SESSILE]) / RECORDS;
+    result.openssl = (double)(count.allocations[COUNT_OPENSSL] - before[COUNT_OPENSSL]) / RECORDS;
     way->close(pair);
     return result;
 }
@@ -377,8 +277,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: footprint [--json FILE]\n");
         return 2;
     }
-    must(CRYPTO_set_mem_functions(openssl_alloc, openssl_resize, openssl_release));
-    must(sessile_set_allocator(sessile_alloc, sessile_resize, sessile_release) == 0);
+    count_begin();
     identity = make_identity();
     for (size_t w = 0; w < WAYS; w++)
         ways[w]->set_up(ways[w], &identity);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 
 #include "ways.h"
@@ -15,6 +16,7 @@
 #define HEAD 10 /* padding_length, and CHANNEL_DATA's number, channel and length */
 #define LEAST 4 /* bytes of padding */
 #define TAG 32
+#define COPY_MOST 4096
 #define ROOM (65536 + 1024)
 
 struct bare_packet {
@@ -52,13 +54,19 @@ static void update(EVP_CIPHER_CTX *context, uint8_t *out, const uint8_t *in, siz
     must(EVP_CipherUpdate(context, out, &done, in, (int)size) == 1);
 }
 
-/* Head, data from where it is, padding. */
+/* Head, data, padding: a small packet is put together first, which is cheaper than two more calls. */
 static void encrypt(struct bare_packet *bare, const uint8_t *data, size_t size, size_t length)
 {
     static const uint8_t zeros[256];
     uint8_t *at = bare->packet + LENGTH;
 
     memset(at, 0, HEAD);
+    if (size < COPY_MOST) {
+        memcpy(at + HEAD, data, size);
+        memset(at + HEAD + size, 0, length - HEAD - size);
+        update(bare->out, at, at, length);
+        return;
+    }
     update(bare->out, at, at, HEAD);
     update(bare->out, at + HEAD, data, size);
     update(bare->out, at + HEAD + size, zeros, length - HEAD - size);
@@ -69,35 +77,36 @@ static void encrypt(struct bare_packet *bare, const uint8_t *data, size_t size, 
 static void pass_gcm(struct bare_packet *bare, const uint8_t *data, size_t size, size_t length)
 {
     uint8_t iv[12] = {0}, *tag = bare->packet + LENGTH + length;
+    OSSL_PARAM params[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, 16), OSSL_PARAM_END};
     int done;
 
     memcpy(iv + 4, &bare->sequence, sizeof bare->sequence);
-    must(EVP_EncryptInit_ex(bare->out, NULL, NULL, NULL, iv) == 1);
+    must(EVP_CipherInit_ex2(bare->out, NULL, NULL, iv, 1, NULL) == 1);
     update(bare->out, NULL, bare->packet, LENGTH);
     encrypt(bare, data, size, length);
-    must(EVP_EncryptFinal_ex(bare->out, tag, &done) == 1);
-    must(EVP_CIPHER_CTX_ctrl(bare->out, EVP_CTRL_AEAD_GET_TAG, 16, tag) == 1);
-    must(EVP_DecryptInit_ex(bare->in, NULL, NULL, NULL, iv) == 1);
+    must(EVP_CipherFinal_ex(bare->out, tag, &done) == 1);
+    must(EVP_CIPHER_CTX_get_params(bare->out, params) == 1);
+    must(EVP_CipherInit_ex2(bare->in, NULL, NULL, iv, 0, params) == 1);
     update(bare->in, NULL, bare->packet, LENGTH);
     update(bare->in, bare->plain, bare->packet + LENGTH, length);
-    must(EVP_CIPHER_CTX_ctrl(bare->in, EVP_CTRL_AEAD_SET_TAG, 16, tag) == 1);
-    must(EVP_DecryptFinal_ex(bare->in, bare->plain + length, &done) == 1);
+    must(EVP_CipherFinal_ex(bare->in, bare->plain + length, &done) == 1);
 }
 
 /* ---- ChaCha20-Poly1305, as SSH has it ---- */
 
-static void chacha_tag(struct bare_packet *bare, EVP_CIPHER_CTX *context, uint8_t iv[16], size_t length, uint8_t tag[16])
+/* The first block of the stream is the tag's key; the data's are those behind it. */
+static void chacha_begin(EVP_CIPHER_CTX *context, const uint8_t iv[16], uint8_t key[64])
 {
     static const uint8_t zeros[64];
-    uint8_t key[64];
+
+    must(EVP_CipherInit_ex2(context, NULL, NULL, iv, -1, NULL) == 1);
+    update(context, key, zeros, sizeof zeros);
+}
+
+static void chacha_tag(struct bare_packet *bare, const uint8_t *key, size_t length, uint8_t tag[16])
+{
     size_t done;
 
-    /* The block with the tag's key; the data's are those behind it. */
-    iv[0] = 0;
-    must(EVP_CipherInit_ex(context, NULL, NULL, NULL, iv, -1) == 1);
-    update(context, key, zeros, sizeof key);
-    if (!length)
-        return;
     must(EVP_MAC_init(bare->mac, key, 32, NULL) == 1);
     must(EVP_MAC_update(bare->mac, bare->packet, LENGTH + length) == 1);
     must(EVP_MAC_final(bare->mac, tag, &done, 16) == 1);
@@ -105,25 +114,21 @@ static void chacha_tag(struct bare_packet *bare, EVP_CIPHER_CTX *context, uint8_
 
 static void chacha_length(struct bare_packet *bare, const uint8_t iv[16])
 {
-    must(EVP_CipherInit_ex(bare->length, NULL, NULL, NULL, iv, -1) == 1);
+    must(EVP_CipherInit_ex2(bare->length, NULL, NULL, iv, -1, NULL) == 1);
     update(bare->length, bare->packet, bare->packet, LENGTH);
 }
 
 static void pass_chacha(struct bare_packet *bare, const uint8_t *data, size_t size, size_t length)
 {
     uint8_t iv[16] = {0}, sealed[16], opened[16], key[64];
-    static const uint8_t zeros[64];
-    size_t done;
 
     memcpy(iv + 8, &bare->sequence, sizeof bare->sequence);
     chacha_length(bare, iv);
-    must(EVP_CipherInit_ex(bare->out, NULL, NULL, NULL, iv, -1) == 1);
-    update(bare->out, key, zeros, sizeof key);
+    chacha_begin(bare->out, iv, key);
     encrypt(bare, data, size, length);
-    must(EVP_MAC_init(bare->mac, key, 32, NULL) == 1);
-    must(EVP_MAC_update(bare->mac, bare->packet, LENGTH + length) == 1);
-    must(EVP_MAC_final(bare->mac, sealed, &done, sizeof sealed) == 1);
-    chacha_tag(bare, bare->in, iv, length, opened);
+    chacha_tag(bare, key, length, sealed);
+    chacha_begin(bare->in, iv, key);
+    chacha_tag(bare, key, length, opened);
     must(memcmp(sealed, opened, sizeof sealed) == 0);
     chacha_length(bare, iv);
     update(bare->in, bare->plain, bare->packet + LENGTH, length);

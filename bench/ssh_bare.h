@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one packet adds to the data in it, in the clear: padding_length, CHANNEL_DATA's head, the least padding. */
+/* Packets of CHANNEL_DATA, with the least padding. */
 struct bare_packet;
 
 /* cipher: as SSH calls it; with hmac-sha2-256-etm where it has no tag. */

@@ -130,8 +130,9 @@ void ssh_ends_begin(struct ssh_ends *ends, const struct ssh_setup *setup)
 
         end->peer = &ends->ends[!i];
         must((end->session = sessile_session_create(end, on_send, NULL)) != NULL);
-        must((i == CLIENT ? sessile_ssh_connect(end->session, setup->configs[i], HOST, 22, "bench", setup->callbacks, end)
-                          : sessile_ssh_accept(end->session, setup->configs[i], setup->callbacks, end)) == 0);
+        must((i == CLIENT
+                  ? sessile_ssh_connect(end->session, setup->configs[i], HOST, 22, "bench", setup->callbacks, end)
+                  : sessile_ssh_accept(end->session, setup->configs[i], setup->callbacks, end)) == 0);
     }
 }
 

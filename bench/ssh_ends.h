@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two SSH sessions in memory, in one thread, authenticated by an Ed25519 key (or by nothing), under an Ed25519 host key.
- * While they shake hands, what one sends waits for the other; then each send is the other's receive, with no queue and no
- * copy between them.
+ * Two SSH sessions in memory, in one thread, authenticated by an Ed25519 key (or by nothing), under an Ed25519 host
+ * key. While they shake hands, what one sends waits for the other; then each send is the other's receive, with no queue
+ * and no copy between them.
  */
 #ifndef BENCH_SSH_ENDS_H
 #define BENCH_SSH_ENDS_H

@@ -250,8 +250,8 @@ static void write_on(struct ssh_app *app, unsigned number, size_t size)
         data[i] = ssh_watch_byte(channel ? channel->peer_id : 0, (int)number, frame.start + i);
     way->writing = &frame;
     flow->short_write = flow->short_write || (!flow->ended && size);
-    result = number ? sessile_ssh_write_stderr(flow->stream, data, size)
-                    : sessile_stream_write(flow->stream, data, size);
+    result =
+        number ? sessile_ssh_write_stderr(flow->stream, data, size) : sessile_stream_write(flow->stream, data, size);
     way->writing = frame.outer;
     fuzz_spoil(data, size);
     expect(result <= (int)size && (result <= 0 || (ready && !held)));
@@ -476,7 +476,8 @@ void ssh_app_start(struct ssh_app *app)
         return;
     app->started = 1;
     if (app->role == SESSILE_CLIENT)
-        result = sessile_ssh_connect(app->session, config, SSH_FUZZ_HOST, 22, SSH_FUZZ_USER, app->watch->callbacks, app);
+        result =
+            sessile_ssh_connect(app->session, config, SSH_FUZZ_HOST, 22, SSH_FUZZ_USER, app->watch->callbacks, app);
     else
         result = sessile_ssh_accept(app->session, config, app->watch->callbacks, app);
     expect(result == 0 || !app->watch->benign);
@@ -661,13 +662,39 @@ static void act_react(struct ssh_app *app, uint8_t arg)
 }
 
 static void (*const acts[])(struct ssh_app *, uint8_t) = {
-    [ACT_REACT] = act_react, act_deliver,  act_deliver_all,  act_pump,        [ACT_WRITE] = act_write,
-    act_arrive,              act_select,   act_open,         act_request,     act_end_stream,
-    act_abort_stream,        act_end,      act_abort,        act_hold,        act_pause,
-    act_enter,               act_leave,    act_question,     act_answer,      act_manual,
-    act_consume,             act_free,     act_fails,        act_rekey,       act_corrupt,
-    act_stream,              act_say,      act_read,         act_fail_memory, act_write_stderr,
-    act_trickle,             act_start,    act_wire_gone,
+    [ACT_REACT] = act_react,
+    act_deliver,
+    act_deliver_all,
+    act_pump,
+    [ACT_WRITE] = act_write,
+    act_arrive,
+    act_select,
+    act_open,
+    act_request,
+    act_end_stream,
+    act_abort_stream,
+    act_end,
+    act_abort,
+    act_hold,
+    act_pause,
+    act_enter,
+    act_leave,
+    act_question,
+    act_answer,
+    act_manual,
+    act_consume,
+    act_free,
+    act_fails,
+    act_rekey,
+    act_corrupt,
+    act_stream,
+    act_say,
+    act_read,
+    act_fail_memory,
+    act_write_stderr,
+    act_trickle,
+    act_start,
+    act_wire_gone,
 };
 _Static_assert(sizeof acts / sizeof acts[0] == SSH_ACTS, "as many acts as are told");
 

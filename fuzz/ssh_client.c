@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arbitrary bytes to an SSH client: identification, KEXINIT, key exchange. Its random numbers are the same in every run,
- * so that a recorded server's bytes (the seeds) lead through authentication into a channel.
- * Input: config, what to answer, pieces; then the wire's bytes.
+ * Arbitrary bytes to an SSH client: identification, KEXINIT, key exchange. Its random numbers are the same in every
+ * run, so that a recorded server's bytes (the seeds) lead through authentication into a channel. Input: config, what to
+ * answer, pieces; then the wire's bytes.
  */
 #include "feed.h"
 #include "ssh_setup.h"

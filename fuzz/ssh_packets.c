@@ -26,7 +26,8 @@
 /* Fields: c a channel's number, u a number, b a byte, s bytes, t a text that means something, d generated data, k a
  * key's blob, g a signature by that key over the session id and what came before (RFC 4252, section 7); a text in
  * quotes stands for itself. */
-struct template {
+struct template
+{
     uint8_t number;
     const char *fields;
 };
@@ -156,9 +157,8 @@ struct run {
 
 static uint32_t number(uint8_t byte)
 {
-    static const uint32_t most[] = {128,        255,        256,        1024,       32767,      32768,
-                                    32769,      35000,      65535,      65536,      1048576,    2097152,
-                                    0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    static const uint32_t most[] = {128,   255,   256,     1024,    32767,      32768,      32769,      35000,
+                                    65535, 65536, 1048576, 2097152, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
 
     return byte < 128 ? byte : most[byte & 15] + (byte >> 4 & 7) * (byte >> 6 & 1);
 }

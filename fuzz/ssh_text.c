@@ -14,8 +14,8 @@ enum { KNOWN_HOSTS, AUTHORIZED_KEYS, PRINCIPALS, KRL, MODULI, TEXTS };
 static char error[256];
 
 static const char *const hosts[] = {"a.test", "b.test", "127.0.0.1", "::1", "[a.test]:2222", "", "x.y.z.a.test", "*"};
-static const char *const addresses[] = {"192.0.2.7", "2001:db8::7", NULL, "nonsense", "10.1.2.3", "", "::ffff:10.1.2.3",
-                                        "127.0.0.1"};
+static const char *const addresses[] = {"192.0.2.7", "2001:db8::7",     NULL,       "nonsense", "10.1.2.3",
+                                        "",          "::ffff:10.1.2.3", "127.0.0.1"};
 
 static void check_read(int result, const void *made)
 {
@@ -155,8 +155,9 @@ static void ask_moduli(const uint8_t *text, size_t size, unsigned option)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const asks[TEXTS])(const uint8_t *, size_t, unsigned) = {
-        [KNOWN_HOSTS] = ask_known_hosts, [AUTHORIZED_KEYS] = ask_authorized_keys, [PRINCIPALS] = ask_principals,
-        [KRL] = ask_krl,                 [MODULI] = ask_moduli,
+        [KNOWN_HOSTS] = ask_known_hosts, [AUTHORIZED_KEYS] = ask_authorized_keys,
+        [PRINCIPALS] = ask_principals,   [KRL] = ask_krl,
+        [MODULI] = ask_moduli,
     };
     uint8_t *copy;
     size_t blocks;
