@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import re
 import shutil
 import socket
 import struct
@@ -20,6 +21,12 @@ LINKTYPE_RAW = 101
 ACK, PUSH, SYN = 0x10, 0x08, 0x02
 
 
+def tshark_version():
+    assert shutil.which("tshark"), "tshark is not installed, and these tests need it"
+    said = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.search(r"(\d+)\.(\d+)", said).groups()))
+
+
 class Capture:
     """with Capture(port, path) as between: clients connect to between.port. One connection."""
 
@@ -32,6 +39,10 @@ class Capture:
         self.lock = threading.Lock()
         # The sequence number of what the client sends next, and the server.
         self.sequence = {True: 1, False: 1}
+        # What each side sent, beside the packets.
+        self.streams = {True: path.with_suffix(".client"), False: path.with_suffix(".server")}
+        for stream in self.streams.values():
+            stream.touch()
         self.file = path.open("wb")
         self.file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, LINKTYPE_RAW))
         self.record(True, b"", SYN)
@@ -78,9 +89,14 @@ class Capture:
             now = time.time()
             self.file.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(packet), len(packet)) + packet)
             self.sequence[from_client] += len(data)
+            with self.streams[from_client].open("ab") as stream:
+                stream.write(data)
+
+    def bytes_of(self, side):
+        """The file of what the server sent, or the client."""
+        return self.streams[side == "client"]
 
     def tshark(self, *options):
-        assert shutil.which("tshark"), "tshark is not installed, and this test needs it"
         done = subprocess.run(["tshark", "-n", "-r", self.path, *options], capture_output=True, text=True, check=False,
                               timeout=60)
         assert done.returncode == 0, done.stderr

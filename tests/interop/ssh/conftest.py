@@ -38,7 +38,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "interop(subject, peer=None): a row of the table, and its column")
+    config.addinivalue_line("markers", "interop(subject, peer=None, role=None): a row of a table, and its column")
     config.addinivalue_line("markers", "peers: not about Sessile's sessions: not in the table")
     if config.inipath == OWN_RUN:
         config.pluginmanager.register(Recorder(config, PAGE, BUILD))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers behind one way to start each: a Service says what it is to be, start() gives one that listens.
 
-All of them run what they are asked to by the shell, as the user that runs the tests. OpenSSH and dropbear look users up
-in the system's list; nss_wrapper shows them one with a user of the test's own.
+All of them run what they are asked to by the shell, as the user that runs the tests. OpenSSH, dropbear and Sessile look
+users up in the system's list; nss_wrapper shows them one with a user of the test's own.
 """
 
 import os
@@ -76,10 +76,10 @@ def wrapper():
 
 
 def users(children):
-    """The system's users, and the test's own with the uid of whoever runs this: variables for nss_wrapper."""
+    """The test's own user, with the uid of whoever runs this, and the system's: variables for nss_wrapper."""
     line = f"{USER}:{hash_of(PASSWORD)}:{os.getuid()}:{os.getgid()}:tester:{children.folder}:/bin/sh\n"
     passwd, group = children.folder / "passwd", children.folder / "group"
-    passwd.write_text(Path("/etc/passwd").read_text() + line)
+    passwd.write_text(line + Path("/etc/passwd").read_text())
     group.write_text(Path("/etc/group").read_text())
     return {"LD_PRELOAD": wrapper(), "NSS_WRAPPER_PASSWD": str(passwd), "NSS_WRAPPER_GROUP": str(group)}
 
@@ -155,6 +155,9 @@ class Own(Server):
         """The peers take a certificate that lies beside a key; they have no option for it."""
         return ("--host-key", key.path)
 
+    def variables(self, children):
+        return {}
+
     def words(self, service):
         given = {"--authorized-keys": service.authorized, "--password-file": service.passwords, "--kex": service.kex,
                  "--ciphers": service.cipher, "--macs": service.mac, "--host-key-algorithms": service.host_key,
@@ -167,7 +170,7 @@ class Own(Server):
     def start(self, children, service, *more):
         service = service.of_suite()
         command = build.ready([*self.program, "--port", 0, *self.words(service), *more])
-        child = children.start(*command, env=environment(children))
+        child = children.start(*command, env=environment(children, **self.variables(children)))
         port = int(child.wait_for(r"^listening on 127\.0\.0\.1:(\d+)\n").group(1))
         return Running(child, port, service)
 
@@ -176,6 +179,9 @@ class Sessile(Own):
     def key_words(self, key):
         certificate = ("--host-certificate", key.certificate) if key.certificate.exists() else ()
         return (*super().key_words(key), *certificate)
+
+    def variables(self, children):
+        return users(children)
 
 
 def servers():

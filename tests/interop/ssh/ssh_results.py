@@ -45,21 +45,32 @@ def versions():
             *(f"{name} {version}" for name, version in libraries())]
 
 
+KEYS = "OpenSSH, OpenSSL"
+TOOLS = ("ssh-audit", "tshark", "pyca/cryptography")
+
+
+def row_of(item):
+    """The role of Sessile's in a test, the table's row and its column; None for what is about peers alone."""
+    if item.get_closest_marker("peers"):
+        return None
+    marker = item.get_closest_marker("interop")
+    assert marker, f"{item.nodeid} belongs to no row: it needs the marker interop, or peers"
+    parameters = getattr(item, "callspec", None)
+    chosen = parameters.params if parameters else {}
+    role = marker.kwargs.get("role") or ("server" if "serve" in item.fixturenames else "client")
+    peer = KEYS if role == "keys" else marker.kwargs.get("peer") or chosen.get("client") or chosen.get("server")
+    return role, marker.args[0], peer or "OpenSSH"
+
+
 class Results:
+    """Passed and failed tests by role, row and column; a row's place is that of its first test."""
+
     def __init__(self):
         self.cells = {}
-        self.subjects = []
+        self.places = {}
 
-    def add(self, item, passed):
-        marker = item.get_closest_marker("interop")
-        assert marker, f"{item.nodeid} belongs to no row: it needs the marker interop, or peers"
-        subject = marker.args[0]
-        parameters = getattr(item, "callspec", None)
-        chosen = parameters.params if parameters else {}
-        role = "server" if "serve" in item.fixturenames else "client"
-        peer = marker.kwargs.get("peer") or chosen.get("client") or chosen.get("server") or "OpenSSH"
-        if subject not in self.subjects:
-            self.subjects.append(subject)
+    def add(self, number, role, subject, peer, passed):
+        self.places[subject] = min(number, self.places.get(subject, number))
         good, bad = self.cells.get((role, subject, peer), (0, 0))
         self.cells[role, subject, peer] = (good + passed, bad + (not passed))
 
@@ -69,15 +80,16 @@ class Results:
 
     def table(self, role, peers):
         peers = [peer for peer in peers if any(place[::2] == (role, peer) for place in self.cells)]
-        subjects = [subject for subject in self.subjects if any(place[:2] == (role, subject) for place in self.cells)]
+        subjects = sorted(self.places, key=self.places.get)
+        subjects = [subject for subject in subjects if any(place[:2] == (role, subject) for place in self.cells)]
         rows = [["what", *peers], ["---"] * (len(peers) + 1)]
         rows += [[subject, *(self.cell(role, subject, peer) for peer in peers)] for subject in subjects]
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
     def page(self):
-        return (HEAD + "## Sessile as the SSH server\n\n" + self.table("server", [*clients.clients(), "ssh-audit",
-                                                                                 "tshark"]) +
-                "\n## Sessile as the SSH client\n\n" + self.table("client", list(servers.servers())) +
+        return (HEAD + "## Sessile as the SSH server\n\n" + self.table("server", [*clients.clients(), *TOOLS]) +
+                "\n## Sessile as the SSH client\n\n" + self.table("client", [*servers.servers(), *TOOLS]) +
+                "\n## Files of keys and of trust, and the agent\n\n" + self.table("keys", [KEYS]) +
                 "\n## The SSH peers\n\n" + "".join(f"- {line}\n" for line in versions()))
 
 
@@ -96,41 +108,48 @@ def rows_of(page):
     return re.findall(r"^\|.*", page, re.M)
 
 
-# The order of the table's rows; what is not in the table comes before them.
-ORDER = ("algorithms", "auth", "bulk", "channels", "tools")
+# The order of the table's rows; test_peers is not in the table.
+ORDER = ("peers", "algorithms", "auth", "bulk", "channels", "tools", "key_files", "keys", "trust_files", "agent")
+
+
+def place(item):
+    return ORDER.index(item.path.stem.removeprefix("test_"))
 
 
 class Recorder:
-    """The hooks that gather results, and in the end compare the page with them, or write it."""
+    """The hooks that gather results, and in the end compare the page with them, or write it.
+
+    With pytest-xdist the tests are in other processes than the end: a report brings along where it belongs.
+    """
 
     def __init__(self, config, page, build_folder):
         self.config = config
         self.page = page
         self.build = build_folder
         self.results = Results()
-        self.complete = False
         self.stale = False
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item):
-        report = (yield).get_result()
-        if (report.when == "call" or report.failed) and not item.get_closest_marker("peers"):
-            self.results.add(item, report.passed)
-
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
-        def place(item):
-            subject = item.path.stem.removeprefix("test_")
-            return ORDER.index(subject) if subject in ORDER else -1
         items.sort(key=place)
+        for number, item in enumerate(items):
+            if row := row_of(item):
+                item.user_properties.append(("interop", (number, *row)))
 
-    def pytest_collection_finish(self, session):
-        option = session.config.option
-        self.complete = not option.keyword and not option.markexpr and \
-            not any("::" in word or word.endswith(".py") for word in session.config.args)
+    def pytest_runtest_logreport(self, report):
+        row = dict(report.user_properties).get("interop")
+        if row and (report.when == "call" or report.failed):
+            self.results.add(*row, report.passed)
+
+    def complete(self):
+        """All tests ran, and this is the process that all reports come to."""
+        option = self.config.option
+        return not (hasattr(self.config, "workerinput") or option.collectonly or option.keyword or option.markexpr or
+                    any("::" in word or word.endswith(".py") for word in self.config.args))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session, exitstatus):
-        if not self.complete or self.config.option.collectonly or not self.results.cells:
+        if not self.complete() or not self.results.cells:
             return
         page = self.results.page()
         self.build.mkdir(parents=True, exist_ok=True)

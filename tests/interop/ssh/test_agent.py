@@ -10,7 +10,7 @@ import pytest
 from agentlib import REFUSED, Agent, Ended, sign, verifies
 from keylib import Key
 
-pytestmark = pytest.mark.peers
+pytestmark = pytest.mark.interop("keys in ssh-agent", role="keys")
 
 MESSAGE = b"Nothing but bytes."
 TYPES = {"ed25519": ("-t", "ed25519"), "ecdsa": ("-t", "ecdsa", "-b", "384"), "rsa": ("-t", "rsa", "-b", "2048")}

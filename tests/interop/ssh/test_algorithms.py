@@ -86,7 +86,7 @@ def test_openssh_finds_nothing_in_common_with_our_server(kind, serve, children, 
 @pytest.mark.parametrize("kind", APART)
 def test_our_client_finds_nothing_in_common_with_openssh(server, kind, ours, children, keys):
     mine, other = APART[kind]
-    theirs = server(**{kind: other}, **WITH.get(kind, {}))
+    theirs = server(host_keys=(keys.host["ed25519"], keys.host["ecdsa256"]), **{kind: other}, **WITH.get(kind, {}))
     job = theirs.job(children, keys, key=keys.user["ed25519"], command="echo in", **{kind: mine}, **WITH.get(kind, {}))
     check_refused(ours, ours.run(children, job), mine)
 

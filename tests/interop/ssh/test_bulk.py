@@ -52,6 +52,11 @@ def ways(peers):
     return [(peer, way) for peer in peers for way in WAYS if (peer, way) != ("libssh", "both")]
 
 
+def server_ways(peers):
+    """libssh's server stalls where it is asked for new keys while it sends, or mixes the data up, also with OpenSSH."""
+    return [(peer, way) for peer in peers for way in WAYS if peer != "libssh" or way == "up"]
+
+
 # ---- New keys that Sessile asks for ----
 
 @pytest.mark.interop("megabytes, with new keys that Sessile asks for")
@@ -62,8 +67,7 @@ def test_our_server_rekeys(client, way, serve, children, keys):
 
 
 @pytest.mark.interop("megabytes, with new keys that Sessile asks for")
-@pytest.mark.parametrize("server", SERVERS, indirect=True)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("server", "way"), server_ways(SERVERS), indirect=["server"])
 def test_our_client_rekeys(server, way, ours, children, keys):
     theirs = server()
     transfer(way, ours, theirs, children, keys, server.name, rekey=size_of(server.name) // OFTEN)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from keylib import ARGUMENT, OPENSSH, PASSPHRASE, PEM, PKCS8, UNSUPPORTED, VERIFY, Failure, Key, verify
 
-pytestmark = pytest.mark.peers
+pytestmark = pytest.mark.interop("private key files and signatures, written and read", role="keys")
 
 TYPES = {
     "ssh-ed25519": ("-t", "ed25519"),

@@ -9,7 +9,7 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint64,
 import pytest
 from keylib import ARGUMENT, LINE, PUBLIC_PEM, RFC4716, TEXT_ROOM, UNSUPPORTED, VERIFY, Failure, Key, filled, library
 
-pytestmark = pytest.mark.peers
+pytestmark = pytest.mark.interop("public keys, fingerprints and certificates", role="keys")
 
 SHA256, MD5 = 1, 2
 USER, HOST = 1, 2

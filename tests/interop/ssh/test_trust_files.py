@@ -10,7 +10,7 @@ from keylib import VERIFY, Failure
 from trustlib import (CHANGED, KNOWN, OTHER, PORT_FORWARDING, PTY, REVOKED, UNKNOWN, AuthorizedKeys, KnownHosts, Krl,
                       known_hosts_line, public_key)
 
-pytestmark = pytest.mark.peers
+pytestmark = pytest.mark.interop("known_hosts, authorized_keys and revocation lists", role="keys")
 
 HOSTS = ("host.example", "www.example", "no.example", "192.0.2.1", "2001:db8::1", "elsewhere")
 PORTS = (22, 2222)
