@@ -5,7 +5,10 @@ SESSILE_PEERS names their folder, build/peers by default. The command line is th
 ssh_server, as far as each implementation goes.
 """
 
+import functools
 import os
+import re
+import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -16,6 +19,14 @@ FOLDER = Path(os.environ.get("SESSILE_PEERS", TREE / "build" / "peers")).absolut
 PYTHON = (FOLDER / "venv" / "bin" / "python", "-W", "ignore")
 # They have no setting for it, or none that they keep to.
 NO_REKEY = ("libssh2", "paramiko")
+
+
+@functools.cache
+def go_crypto():
+    """The version of golang.org/x/crypto in the Go peer: build.sh takes an old one for an old Go."""
+    done = subprocess.run(["go", "version", "-m", ready([FOLDER / "go_peer"])[0]], capture_output=True, text=True,
+                          check=True)
+    return tuple(map(int, re.search(r"golang\.org/x/crypto\s+v(\d+)\.(\d+)\.(\d+)", done.stdout).groups()))
 
 
 def clients():

@@ -33,9 +33,9 @@ def libraries():
     """Those that our own peers are on, and the tools."""
     for name in ("libssh", "libssh2"):
         yield name, first_line("pkg-config", "--modversion", name)
-    for file, pattern in (("requirements.txt", r"^(asyncssh|paramiko|ssh-audit)==(.*)"),
-                          ("go/go.mod", r"^require (golang\.org/x/crypto) v(.*)")):
-        yield from re.findall(pattern, (build.HERE / "peers" / file).read_text(), re.M)
+    wanted = (build.HERE / "peers" / "requirements.txt").read_text()
+    yield from re.findall(r"^(asyncssh|paramiko|ssh-audit|cryptography)==(.*)", wanted, re.M)
+    yield "golang.org/x/crypto", ".".join(map(str, build.go_crypto()))
     yield "tshark", first_line("tshark", "--version").split()[2].rstrip(".")
 
 

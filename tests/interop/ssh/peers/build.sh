@@ -34,10 +34,21 @@ make_python()
     "$out/venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$here/requirements.txt"
 }
 
-# A toolchain of the version that go.mod asks for may have to come from the module proxy.
+# The module file for the Go that is there: go.mod, or for one that is older than that wants, the one of older modules.
+module_file()
+{
+    local wanted
+    wanted=$(sed -n 's/^go //p' "$here/go/go.mod")
+    if printf '%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//')" | sort -V -C; then
+        echo go.mod
+    else
+        echo go-1.19.mod
+    fi
+}
+
 make_go()
 {
-    (cd "$here/go" && go build -o "$out/go_peer" .)
+    (cd "$here/go" && GOTOOLCHAIN=local go build -modfile="$(module_file)" -o "$out/go_peer" .)
 }
 
 # ---- What a part is made from ----
@@ -56,6 +67,7 @@ tools()
     case $1 in
         libssh | libssh2) pkg-config --modversion "$1" ;;
         python) /usr/bin/python3 --version ;;
+        go) go version ;;
         *) : ;;
     esac
 }
