@@ -14,7 +14,8 @@
 #include "ssh_ends.h"
 
 #define PAIRS 64
-#define PACKETS 64
+#define WRITES 64
+#define PACKET 32768 /* the largest piece of data in one */
 #define FEED_BYTES 65536
 #define FEED_ROUNDS 11
 #define GCM "aes128-gcm@openssh.com"
@@ -43,10 +44,10 @@ static const char *const methods[] = {"curve25519-sha256",
                                       "mlkem768x25519-sha256"};
 #define METHODS (sizeof methods / sizeof methods[0])
 
-static const size_t sizes[] = {64, 1024, 32768};
+static const size_t sizes[] = {64, 1024, PACKET, 8 * PACKET};
 #define SIZES (sizeof sizes / sizeof sizes[0])
 
-static uint8_t payload[4 * FEED_BYTES];
+static uint8_t payload[8 * PACKET];
 
 /* ---- idle ---- */
 
@@ -170,6 +171,7 @@ static void open_with_channel(struct ssh_ends *ends, struct ssh_setup *setup, co
 
 static struct per_packet measure_allocations(const struct suite *suite, size_t size)
 {
+    double packets = (double)WRITES * (double)((size + PACKET - 1) / PACKET);
     unsigned long long before[COUNT_OWNERS];
     struct ssh_setup setup;
     struct ssh_ends ends;
@@ -178,10 +180,10 @@ static struct per_packet measure_allocations(const struct suite *suite, size_t s
     open_with_channel(&ends, &setup, suite);
     ssh_ends_push(&ends, CLIENT, payload, size);
     memcpy(before, count.allocations, sizeof before);
-    for (int i = 0; i < PACKETS; i++)
+    for (int i = 0; i < WRITES; i++)
         ssh_ends_push(&ends, CLIENT, payload, size);
-    result.own = (double)(count.allocations[COUNT_SESSILE] - before[COUNT_SESSILE]) / PACKETS;
-    result.openssl = (double)(count.allocations[COUNT_OPENSSL] - before[COUNT_OPENSSL]) / PACKETS;
+    result.own = (double)(count.allocations[COUNT_SESSILE] - before[COUNT_SESSILE]) / packets;
+    result.openssl = (double)(count.allocations[COUNT_OPENSSL] - before[COUNT_OPENSSL]) / packets;
     ssh_ends_close(&ends);
     ssh_setup_free(&setup);
     return result;
@@ -198,12 +200,12 @@ static struct copies measure_copies(const struct suite *suite, size_t size)
     struct ssh_setup setup;
     struct ssh_ends ends;
     struct copies copies;
-    double bytes = (double)(4 * FEED_BYTES / size * size);
+    double bytes = (double)(sizeof payload / size * size);
 
     open_with_channel(&ends, &setup, suite);
     ends.ends[SERVER].direct = 0;
     copied = 0;
-    for (size_t i = 0; i < 4 * FEED_BYTES / size; i++)
+    for (size_t i = 0; i < sizeof payload / size; i++)
         ssh_ends_push(&ends, CLIENT, payload, size);
     copies.out = ((double)copied - (double)ends.ends[SERVER].wire.size) / bytes;
     copied = 0;
@@ -299,15 +301,16 @@ static void print_sessions(const struct results *r)
 
 static void print_packets(const struct results *r)
 {
-    printf("\nOne packet, sealed and opened: allocations (libsessile's, libcrypto's), and bytes copied for each byte of "
-           "data\n(sending, receiving)\n\n%-38s", "");
+    printf("\nFor each packet that a write makes, sealed and opened: allocations (libsessile's, libcrypto's), and bytes "
+           "copied for\neach byte of data (sending, receiving); by the size of the write\n\n%-38s",
+           "");
     for (size_t i = 0; i < SIZES; i++)
-        printf("  %18zu bytes", sizes[i]);
+        printf(" %17zu bytes", sizes[i]);
     printf("\n");
     for (size_t s = 0; s < SUITES; s++) {
         printf("%-38s", suites[s].cipher);
         for (size_t i = 0; i < SIZES; i++)
-            printf("  %4.1f %4.1f  %5.2f %5.2f ", r->packets[s][i].own, r->packets[s][i].openssl, r->copies[s][i].out,
+            printf("  %4.2f %4.2f %5.2f %5.2f ", r->packets[s][i].own, r->packets[s][i].openssl, r->copies[s][i].out,
                    r->copies[s][i].in);
         printf("\n");
     }

@@ -12,7 +12,7 @@
 
 #include "ssh/connection/channel.h"
 
-#define WRITTEN_MOST ((size_t)1 << 20)
+#define WRITTEN_MOST ((size_t)1 << 19)
 #define BUSY_MOST ((size_t)12 * 1024 * 1024)
 
 size_t ssh_amount(uint8_t arg)
