@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Counting copies: functions that stand in for memcpy and memmove in the whole process, libssl and libcrypto included.
- * Short copies that the compiler expands in place do not show, and neither does a cipher's own pass over the data. To be
- * included by one file of a program, which is slower for it.
+ * Short copies that the compiler expands in place do not show, and neither does a cipher's own pass over the data. To
+ * be included by one file of a program, which is slower for it.
  */
 #ifndef BENCH_COPIES_H
 #define BENCH_COPIES_H

@@ -97,7 +97,7 @@ static struct idle measure_idle(const struct suite *suite)
 /* ---- before authentication ---- */
 
 struct early {
-    int known; /* this libcrypto has the method */
+    int known;      /* this libcrypto has the method */
     long long rest; /* the most between calls */
     long long peak; /* the most at any time */
 };
@@ -285,8 +285,10 @@ static void measure(struct results *r)
 
 static void print_sessions(const struct results *r)
 {
-    printf("Heap of an idle authenticated session, libcrypto's part included, in bytes; and what an idle channel adds\n\n"
-           "%-38s %9s %9s %14s %9s\n", "", "client", "server", "libsessile's", "channel");
+    printf(
+        "Heap of an idle authenticated session, libcrypto's part included, in bytes; and what an idle channel adds\n\n"
+        "%-38s %9s %9s %14s %9s\n",
+        "", "client", "server", "libsessile's", "channel");
     for (size_t s = 0; s < SUITES; s++)
         printf("%-38s %9.0f %9.0f %14.0f %9.0f%s\n", suites[s].cipher, r->idle[s].client, r->idle[s].server,
                r->idle[s].server_own, r->idle[s].channel, s ? "" : "   goal: at most 6144 for a server");
@@ -301,9 +303,10 @@ static void print_sessions(const struct results *r)
 
 static void print_packets(const struct results *r)
 {
-    printf("\nFor each packet that a write makes, sealed and opened: allocations (libsessile's, libcrypto's), and bytes "
-           "copied for\neach byte of data (sending, receiving); by the size of the write\n\n%-38s",
-           "");
+    printf(
+        "\nFor each packet that a write makes, sealed and opened: allocations (libsessile's, libcrypto's), and bytes "
+        "copied for\neach byte of data (sending, receiving); by the size of the write\n\n%-38s",
+        "");
     for (size_t i = 0; i < SIZES; i++)
         printf(" %17zu bytes", sizes[i]);
     printf("\n");
@@ -314,8 +317,8 @@ static void print_packets(const struct results *r)
                    r->copies[s][i].in);
         printf("\n");
     }
-    printf("\nReceiving byte by byte: %d bytes, and four times as many (4 is linear)\n\n%-38s %9s %9s\n", FEED_BYTES, "",
-           "ns/byte", "ratio");
+    printf("\nReceiving byte by byte: %d bytes, and four times as many (4 is linear)\n\n%-38s %9s %9s\n", FEED_BYTES,
+           "", "ns/byte", "ratio");
     for (size_t s = 0; s < SUITES; s++)
         printf("%-38s %9.1f %9.2f\n", suites[s].cipher, r->feeding[s].nanoseconds.median, r->feeding[s].ratio.median);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How many: authenticated SSH pairs, both ends here, alive at once in one process; then each opens a channel and answers
- * an echo. What the process holds is told by the kernel (/proc/self/statm), so that the heap's own losses count too.
+ * How many: authenticated SSH pairs, both ends here, alive at once in one process; then each opens a channel and
+ * answers an echo. What the process holds is told by the kernel (/proc/self/statm), so that the heap's own losses count
+ * too.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -102,7 +103,8 @@ static void print_figures(const struct figures *f)
     double pairs = (double)f->pairs;
 
     printf("%zu authenticated pairs alive in one process, aes128-gcm, by CPU time\n\n", f->pairs);
-    printf("opened     %10.1f us each; the last tenth to the first %.2f\n", f->opened / pairs * 1e6, f->last / f->first);
+    printf("opened     %10.1f us each; the last tenth to the first %.2f\n", f->opened / pairs * 1e6,
+           f->last / f->first);
     printf("resident   %10.0f bytes a pair, both ends; %.2f GiB in all\n", f->resident / pairs,
            f->resident / (1024.0 * 1024 * 1024));
     printf("echo       %10.1f us each: a channel, a command, %d bytes there and back, the channel's end\n",

@@ -141,6 +141,7 @@ static void finish(struct ssh_app apps[2])
         ssh_app_judge_rest(&apps[i]);
         expect(is_well(&apps[i], apps[i].ready));
     }
+    expect(!watch->benign || !watch->whole || watch->arrived == watch->written);
     for (unsigned i = 0; i < 2 * FLOWS; i++)
         if (apps[i & 1].flows[i >> 1].stream && apps[i & 1].session)
             sessile_stream_end(apps[i & 1].flows[i >> 1].stream);

@@ -26,7 +26,7 @@ size_t ssh_amount(uint8_t arg)
 void ssh_watch_open(struct ssh_watch *watch)
 {
     watch->budget = 1500;
-    watch->benign = 1;
+    watch->benign = watch->whole = 1;
     watch->callbacks = ssh_watch_callbacks();
     watch->stream_callbacks = ssh_watch_callbacks();
 }
@@ -368,6 +368,7 @@ static void act_abort_stream(struct ssh_app *app, uint8_t arg)
     struct flow *flow = flow_now(app);
 
     (void)arg;
+    app->watch->whole = 0;
     if (flow)
         sessile_stream_abort(flow->stream);
 }
@@ -552,6 +553,7 @@ static void act_end(struct ssh_app *app, uint8_t arg)
     if (!app->ready || !app->other || !app->other->ready || arg & 2)
         app->watch->benign = 0;
     app->ending = 1;
+    app->watch->whole = 0;
     result = arg & 2 ? sessile_ssh_disconnect(app->session, arg >> 2, "bye") : sessile_session_end(app->session);
     if (result != SESSILE_OK)
         app->ending = 0;
@@ -571,7 +573,7 @@ static void act_abort(struct ssh_app *app, uint8_t arg)
     before = app->detached;
     app->detached = 1;
     if (sessile_session_detach(app->session) != SESSILE_OK)
-        app->detached = before;
+        app->detached = before & 1;
 }
 
 static void act_free(struct ssh_app *app, uint8_t arg)

@@ -131,9 +131,11 @@ struct ssh_watch {
     unsigned depth;
     unsigned budget; /* operations that may still be performed */
     size_t written;  /* bytes, by all */
-    int eager;       /* resume is followed at once where it may be */
-    int quiet;       /* no reactions, no failures, and every answer is yes */
-    int benign;      /* nothing was done that may end a session with an error, or lose data */
+    size_t arrived;
+    int whole;  /* nothing was done that may lose data */
+    int eager;  /* resume is followed at once where it may be */
+    int quiet;  /* no reactions, no failures, and every answer is yes */
+    int benign; /* nothing was done that may end a session with an error */
 };
 
 void ssh_watch_open(struct ssh_watch *watch);

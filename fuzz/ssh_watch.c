@@ -263,6 +263,7 @@ static int arrived(struct ssh_app *app, sessile_stream *stream, int way, const u
     uint8_t wrong = 0;
 
     expect(size && app->ready && !app->ending);
+    app->watch->arrived += size;
     if (!flow)
         return verdict(app, ON_DATA);
     expect(flow->opened && !flow->got_end && !flow->closed);

@@ -10,6 +10,8 @@ import ssl
 import subprocess
 from dataclasses import dataclass
 
+import build
+
 HYBRID = "mlkem768x25519-sha256"
 KEX = (
     *((HYBRID,) if ssl.OPENSSL_VERSION_INFO >= (3, 5) else ()),
@@ -75,6 +77,8 @@ DROPBEAR = known(
     without(KEX, HYBRID, GEX, GROUP16, GROUP18), (CHACHA, "aes128-ctr", "aes256-ctr"), ("hmac-sha2-256",),
     without(PLAIN_KEYS, "rsa-sha2-512"), without(PLAIN_KEYS, "rsa-sha2-512"))
 PARAMIKO = known(without(KEX, "curve25519-sha256", GROUP18), without(CIPHERS, CHACHA), compression=NONE)
+# Of the two versions that build.sh knows, the older has no hybrid.
+GO_LACKS = (GROUP18, *(() if build.go_crypto() >= (0, 40) else (HYBRID,)))
 CLIENTS = {
     "OpenSSH": openssh(),
     "dropbear": DROPBEAR,
@@ -85,7 +89,7 @@ CLIENTS = {
     "libssh2": known(without(KEX, HYBRID), CTR, without(MACS, *ETM), NO_RSA, NO_RSA, NONE),
     "paramiko": PARAMIKO,
     "asyncssh": known(host_keys=KEYS, user_keys=KEYS),
-    "Go x/crypto/ssh": known(without(KEX, GROUP18), host_keys=KEYS, user_keys=KEYS, compression=NONE),
+    "Go x/crypto/ssh": known(without(KEX, *GO_LACKS), host_keys=KEYS, user_keys=KEYS, compression=NONE),
 }
 SERVERS = {
     "OpenSSH": openssh(),
@@ -93,7 +97,7 @@ SERVERS = {
     "libssh": known(without(KEX, HYBRID)),
     "paramiko": PARAMIKO,
     "asyncssh": known(host_keys=KEYS, user_keys=KEYS),
-    "Go x/crypto/ssh": known(without(KEX, GEX, GROUP18), host_keys=KEYS, user_keys=KEYS, compression=NONE),
+    "Go x/crypto/ssh": known(without(KEX, *GO_LACKS, GEX), host_keys=KEYS, user_keys=KEYS, compression=NONE),
 }
 
 

@@ -27,9 +27,9 @@ def check_refused(client, outcome, says):
 
 
 def check_terminal(outcome):
-    """What TERMINAL does, with a terminal. One that a test lends a client echoes the end of its input."""
+    """What TERMINAL does, with a terminal. One that a test lends a client echoes the end of its input, sooner or later."""
     assert outcome.status == 3, outcome.log
-    assert outcome.out.removeprefix(b"^@") == b"a terminal\r\n", outcome.log
+    assert outcome.out.replace(b"^@", b"") == b"a terminal\r\n", outcome.log
 
 
 def check_answer(client, child, data=DATA):
