@@ -145,6 +145,8 @@ void stream_unblocked(sessile_stream *stream);
 int stream_ended(const sessile_stream *stream);
 int stream_manual(const sessile_stream *stream);
 int stream_open(const sessile_stream *stream);
+/* In end_stream: whether it is called because nobody listens for the peer's end, and not by the application. */
+int stream_ends_itself(const sessile_stream *stream);
 /* sessile_stream_write() for a flow. Both flows have one writable. */
 int stream_write_flow(sessile_stream *stream, int flow, const void *data, size_t size);
 /* The comms layer has set hold. */

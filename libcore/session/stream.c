@@ -92,6 +92,11 @@ int stream_open(const sessile_stream *stream)
     return !stream->closed;
 }
 
+int stream_ends_itself(const sessile_stream *stream)
+{
+    return stream->ends;
+}
+
 void stream_set_unseen(sessile_stream *stream)
 {
     stream->unseen = 1;
@@ -278,7 +283,6 @@ int stream_settle_step(sessile_session *s)
     if (stream->wants_write) {
         stream_call_writable(stream);
     } else { /* nobody listened when the peer ended: this side ends too, now that all is written */
-        stream->ends = 0;
         sessile_stream_end(stream);
     }
     return 1;

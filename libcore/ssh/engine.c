@@ -179,10 +179,13 @@ int ssh_guard(struct guard *g, sessile_session *session, struct ssh **ssh)
 
     if (result < 0)
         return result;
-    if (session_engine(session) != &ssh_engine)
-        return guard_leave(g, SESSILE_ERR_MISUSE);
-    if (session_over(session))
-        return guard_leave(g, SESSILE_ERR_CLOSED);
+    result = session_engine(session) != &ssh_engine ? SESSILE_ERR_MISUSE
+             : session_over(session)                ? SESSILE_ERR_CLOSED
+                                                    : SESSILE_OK;
+    if (result < 0) {
+        guard_leave(g, result);
+        return result;
+    }
     *ssh = ssh_of(session);
     return SESSILE_OK;
 }

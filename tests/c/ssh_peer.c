@@ -411,8 +411,10 @@ static int on_end(sessile_stream *stream, void *app)
     assert_false(peer->flow->ended);
     peer->flow->ended = 1;
     journal_add(&peer->log, "end(%zu)", flow_index(peer));
-    if (peer->echo)
+    if (peer->echo) {
         ssh_flow_end(peer->flow);
+        sessile_ssh_send_exit_status(stream, 0);
+    }
     return ssh_peer_hook(peer, SSH_END);
 }
 

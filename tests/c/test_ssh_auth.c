@@ -197,8 +197,12 @@ static void a_password_may_have_to_be_changed(void **state)
 /* Once the change is refused, the client is asked anew, and may do something else. */
 static int choose_kbdint_next(struct ssh_peer *peer, enum ssh_event event)
 {
+    int again = ssh_peer_saw(peer, "how") > 1;
+
     if (event == SSH_QUESTION)
-        peer->method = ssh_peer_saw(peer, "how") > 1 ? "keyboard-interactive" : NULL;
+        peer->method = again ? "keyboard-interactive" : NULL;
+    if (event == SSH_QUESTION && sessile_question_kind(peer->question) == SESSILE_QUESTION_SSH_AUTHENTICATE && again)
+        assert_string_equal(ssh_item(peer->question, SESSILE_ITEM_TRIED, 0), "password");
     return 0;
 }
 
@@ -570,8 +574,12 @@ static void prompts_and_responses_arrive_in_their_order(void **state)
 
 static int password_after_prompts(struct ssh_peer *peer, enum ssh_event event)
 {
+    int again = ssh_peer_saw(peer, "how") > 1;
+
     if (event == SSH_QUESTION)
-        peer->method = ssh_peer_saw(peer, "how") > 1 ? NULL : "keyboard-interactive";
+        peer->method = again ? NULL : "keyboard-interactive";
+    if (event == SSH_QUESTION && again)
+        assert_string_equal(ssh_item(peer->question, SESSILE_ITEM_TRIED, 0), "keyboard-interactive");
     return 0;
 }
 

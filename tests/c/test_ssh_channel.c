@@ -456,6 +456,39 @@ static void server_closes_once_the_end_of_the_program_is_told(void **state)
     assert_silent(&server);
 }
 
+static void server_has_a_program_s_end_to_tell_after_both_ends(void **state)
+{
+    sessile_stream *stream = served_session();
+
+    (void)state;
+    arrive(&server, "bu", END, 0u);
+    assert_told(&server, "end");
+    assert_int_equal(sessile_stream_end(stream), 0);
+    assert_sent(&server, "bu", END, 7u);
+    assert_silent(&server);
+    assert_int_equal(sessile_ssh_send_exit_status(stream, 3), 0);
+    assert_sent(&server, "busbu", REQUEST, 7u, "exit-status", 0, 3u);
+    assert_sent(&server, "bu", CLOSE, 7u);
+    arrive(&server, "bu", CLOSE, 0u);
+    assert_told(&server, "stream_closed(OK)");
+    assert_silent(&server);
+}
+
+static void server_that_tells_no_program_s_end_aborts(void **state)
+{
+    sessile_stream *stream = served_session();
+
+    (void)state;
+    assert_int_equal(sessile_stream_end(stream), 0);
+    assert_sent(&server, "bu", END, 7u);
+    arrive(&server, "bu", END, 0u);
+    assert_told(&server, "end");
+    assert_silent(&server);
+    assert_int_equal(sessile_stream_abort(stream), 0);
+    assert_sent(&server, "bu", CLOSE, 7u);
+    assert_told(&server, "stream_closed(ERR_ABORTED)");
+}
+
 static void other_channels_are_closed_by_whoever_ends_last(void **state)
 {
     sessile_stream *stream;
@@ -768,6 +801,8 @@ int main(void)
         TEST(both_ends_close_the_channel_once),
         TEST(client_leaves_the_close_of_a_session_to_the_server),
         TEST(server_closes_once_the_end_of_the_program_is_told),
+        TEST(server_has_a_program_s_end_to_tell_after_both_ends),
+        TEST(server_that_tells_no_program_s_end_aborts),
         TEST(other_channels_are_closed_by_whoever_ends_last),
         TEST(close_without_eof_is_an_end_too),
         TEST(data_after_eof_and_a_second_eof_fail),

@@ -275,6 +275,28 @@ static void only_what_is_listened_on_is_cancelled(void **state)
     assert_null(sessile_ssh_open_forwarded_tcp(session, "h", 1, "o", 1, NULL, NULL));
 }
 
+static void one_that_is_being_decided_is_not_asked_for_twice(void **state)
+{
+    sessile_question *first;
+
+    (void)state;
+    open_start(&server, SESSILE_SERVER, NULL);
+    server.side.recorder.answer = ANSWER_KEEP;
+    arrive(&server, "bsbsu", GLOBAL, "tcpip-forward", 1, "h", 1u);
+    first = server.side.recorder.question;
+    arrive(&server, "bsbsu", GLOBAL, "tcpip-forward", 1, "H", 1u);
+    arrive(&server, "bsbsu", GLOBAL, "cancel-tcpip-forward", 1, "h", 1u);
+    assert_told(&server, "question(13,0)");
+    assert_null(sessile_ssh_open_forwarded_tcp(server.side.wire.session, "h", 1, "o", 1, NULL, NULL));
+    assert_silent(&server);
+    sessile_question_accept(first);
+    sessile_question_free(first);
+    assert_sent(&server, "b", SUCCESS);
+    assert_sent(&server, "b", DENIED);
+    assert_sent(&server, "b", DENIED);
+    assert_non_null(sessile_ssh_open_forwarded_tcp(server.side.wire.session, "h", 1, "o", 1, NULL, NULL));
+}
+
 static void server_forwards_paths(void **state)
 {
     sessile_session *session;
@@ -469,6 +491,7 @@ int main(void)
         TEST(server_grants_what_the_application_does),
         TEST(port_zero_needs_the_port_that_was_chosen),
         TEST(only_what_is_listened_on_is_cancelled),
+        TEST(one_that_is_being_decided_is_not_asked_for_twice),
         TEST(server_forwards_paths),
         TEST(listeners_are_limited),
         TEST(agent_channels_come_only_where_agent_forwarding_was_granted),

@@ -87,6 +87,33 @@ void agent_close(struct ssh_client *client)
     }
 }
 
+/* Tell the agent which session it signs for, so that keys that may be used for some hosts alone can be used for them.
+ * An agent that does not know of this refuses, and signs as ever. A connection is bound to one session: the first. */
+static void bind_agent(const struct hop *hop)
+{
+    uint8_t id[64];
+    uint8_t signature[16384];
+    int id_size = sessile_ssh_session_id(hop->session, id, sizeof id);
+    int size = sessile_ssh_host_signature(hop->session, signature, sizeof signature);
+    if (id_size > 0 && size > 0 && size <= (int)sizeof signature) {
+        (void)sessile_agent_bind(hop->client->agent, sessile_ssh_host_key(hop->session), id, (size_t)id_size, signature,
+                                 (size_t)size, 0);
+    }
+}
+
+void agent_sign(struct hop *hop, sessile_question *question)
+{
+    struct ssh_client *client = hop->client;
+    if (client->agent == NULL) {
+        return;
+    }
+    if (!client->agent_bound) {
+        client->agent_bound = 1;
+        bind_agent(hop);
+    }
+    (void)sessile_agent_answer(client->agent, question);
+}
+
 void agent_channel(struct ssh_client *client, sessile_question *question)
 {
     const char *path = getenv("SSH_AUTH_SOCK");

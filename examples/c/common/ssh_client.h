@@ -80,6 +80,7 @@ struct ssh_client {
     struct wire *wire;      /* of the first hop; NULL: gone */
     sessile_session *agent; /* NULL: none */
     int agent_listed;
+    int agent_bound;
     struct prompt prompt;
     int nobody;                 /* answers prompts */
     sessile_question *question; /* kept; the one that the person is being asked */
@@ -115,6 +116,7 @@ void person_withdrawn(struct ssh_client *client, sessile_question *question);
 /* ssh_agent.c: the agent that SSH_AUTH_SOCK names. */
 void agent_open(struct ssh_client *client);
 void agent_close(struct ssh_client *client);
+void agent_sign(struct hop *hop, sessile_question *question);
 /* Answer a question about a channel of the peer's to it. */
 void agent_channel(struct ssh_client *client, sessile_question *question);
 

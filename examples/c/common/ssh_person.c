@@ -421,9 +421,7 @@ int person_question(struct hop *hop, sessile_question *question)
     case SESSILE_QUESTION_SSH_PROMPTS:
         return ask_prompts(hop, question);
     case SESSILE_QUESTION_SSH_SIGN:
-        if (hop->client->agent != NULL) {
-            sessile_agent_answer(hop->client->agent, question);
-        }
+        agent_sign(hop, question);
         return 0; /* else it is refused */
     default:
         return 0;

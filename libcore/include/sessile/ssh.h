@@ -172,7 +172,8 @@ SESSILE_API sessile_key *sessile_ssh_host_key(sessile_session *session);
 /* Client: the server's signature over the session id, as sessile_agent_bind() takes it: its length (where that is more
  * than size, nothing was written); ERR_MISUSE before there is one. */
 SESSILE_API int sessile_ssh_host_signature(sessile_session *session, void *data, size_t size);
-/* Server: the key (with its certificate) that authenticated the user, borrowed, or NULL. */
+/* Server: the key (with its certificate) that authenticated the user, borrowed, or NULL; the last one where a policy
+ * asked for several. */
 SESSILE_API sessile_key *sessile_ssh_user_key(sessile_session *session);
 
 /* Start a key exchange now. Returns 0 (also while one is on); ERR_MISUSE before the first is complete; ERR_CLOSED. */
@@ -221,7 +222,8 @@ SESSILE_API sessile_stream *sessile_ssh_open_agent(sessile_session *session, ses
 
 /* The channel type's name, such as "session". "" where the stream is none of SSH's. */
 SESSILE_API const char *sessile_ssh_stream_type(sessile_stream *stream);
-/* Why the peer refused to open it: a reason (RFC 4254, section 5.1; 0: it did not) and its text, escaped. */
+/* Why the peer refused to open it: a reason (RFC 4254, section 5.1; 0: it did not) and its text, escaped. To be read
+ * while the stream's closed runs; afterwards 0 and "". */
 SESSILE_API int sessile_ssh_open_reason(sessile_stream *stream);
 SESSILE_API const char *sessile_ssh_open_text(sessile_stream *stream);
 
@@ -248,8 +250,9 @@ SESSILE_API int sessile_ssh_window_change(sessile_stream *stream, int columns, i
 SESSILE_API int sessile_ssh_send_signal(sessile_stream *stream, const char *name);
 /* RFC 4335. length in milliseconds. */
 SESSILE_API int sessile_ssh_send_break(sessile_stream *stream, int length);
-/* Server: how the command ended; then end the stream, which closes the channel. Once for each stream. Where nothing of
- * the kind is told, the channel stays open until the client ends its side too, or the stream is aborted. */
+/* Server: how the command (shell or exec) ended. Once for each stream, before or after the stream is ended: when both
+ * are done, the channel is closed. A server that has no such thing to tell aborts the stream when all is written, or
+ * else the channel stays open; one without an end callback needs neither, its side ends with the client's. */
 SESSILE_API int sessile_ssh_send_exit_status(sessile_stream *stream, int64_t status);
 SESSILE_API int sessile_ssh_send_exit_signal(sessile_stream *stream, const char *name, int core_dumped,
                                              const char *message);

@@ -119,7 +119,7 @@ int client_chosen(struct ssh *ssh, sessile_question *question)
     return ssh->auth->method->begin(ssh, question);
 }
 
-/* ---- what the server says ---- */
+/* ---- what was tried ---- */
 
 static int append_name(char **list, const char *name, size_t most)
 {
@@ -147,6 +147,19 @@ static const char *method_name(const struct auth_method *method)
     return method == &auth_publickey_host_bound ? auth_publickey.name : method->name;
 }
 
+int client_give_up(struct ssh *ssh)
+{
+    struct auth *auth = ssh->auth;
+    const struct auth_method *method = auth->method;
+
+    auth->method = NULL;
+    if (method != &auth_none && append_name(&auth->tried, method_name(method), TRIED_MAX) < 0)
+        return ssh_no_memory(ssh, "a method's name");
+    return client_next(ssh);
+}
+
+/* ---- what the server says ---- */
+
 static int unasked(struct ssh *ssh, int number)
 {
     return ssh_protocol(ssh, "the server sent %s (%d), and no request is open", message_name(number), number);
@@ -169,11 +182,9 @@ int auth_recv_failure(struct ssh *ssh, struct reader *r)
     mem_free(ssh->can_continue);
     ssh->can_continue = copy;
     auth->partial = partial;
-    if (partial)
-        result = append_name(&ssh->methods, method_name(auth->method), METHODS_MAX);
-    else
-        result =
-            auth->method == &auth_none ? SESSILE_OK : append_name(&auth->tried, method_name(auth->method), TRIED_MAX);
+    if (!partial)
+        return client_give_up(ssh);
+    result = append_name(&ssh->methods, method_name(auth->method), METHODS_MAX);
     auth->method = NULL;
     return result < 0 ? ssh_no_memory(ssh, "a method's name") : client_next(ssh);
 }

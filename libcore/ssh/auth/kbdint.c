@@ -156,7 +156,7 @@ static int kbdint_client_answered(struct ssh *ssh, sessile_question *question)
     size_t count = question_given_count(question, SESSILE_ITEM_RESPONSE);
 
     if (question_outcome(question) != QUESTION_ACCEPTED)
-        return client_next(ssh);
+        return client_give_up(ssh);
     if (count != ssh->auth->prompts)
         return ssh_fail(ssh, DISCONNECT_NO_MORE_AUTH_METHODS, SESSILE_ERR_ARGUMENT,
                         "%zu responses were given to %u prompts", count, ssh->auth->prompts);

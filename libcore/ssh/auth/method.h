@@ -84,6 +84,8 @@ int policy_allows(const char *policy, const char *done, const char *method);
 void client_put_request(struct ssh *ssh, struct writer *w, const char *method);
 /* Go on: the next key, or a question. */
 int client_next(struct ssh *ssh);
+/* The same, after the present method has come to nothing: it counts as tried. */
+int client_give_up(struct ssh *ssh);
 /* A question of the method at work, with USER; and asking it. NULL is taken for a refusal: the session fails. */
 sessile_question *client_question(struct ssh *ssh, const struct question_kind *kind);
 int client_ask(struct ssh *ssh, sessile_question *question);

@@ -98,7 +98,7 @@ static int password_client_answered(struct ssh *ssh, sessile_question *question)
 
     if (question_outcome(question) != QUESTION_ACCEPTED || !password || !changed || size > AUTH_TEXT_MAX ||
         changed_size > AUTH_TEXT_MAX)
-        return client_next(ssh);
+        return client_give_up(ssh);
     return send_password(ssh, password, size, changed, changed_size);
 }
 

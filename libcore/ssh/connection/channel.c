@@ -111,15 +111,16 @@ static int channel_send_close(struct channel *channel)
 
 /* Whether this side is done: it has said all, and heard all that matters. On a session channel that is the program's
  * end: a server that has told it need not wait for what the client still has to say, and a client waits until it is
- * told. */
+ * told. A server whose command's end is still to be told waits for that, unless nobody there follows the stream. */
 static int close_is_due(const struct channel *channel)
 {
     if (channel->out != HALF_EOF)
         return 0;
-    if (channel->type == &type_session)
-        return channel->ours ? channel->in == HALF_EOF && channel->exit_come
-                             : channel->in == HALF_EOF || channel->exit_sent;
-    return channel->in == HALF_EOF;
+    if (channel->type == &type_session && channel->ours)
+        return channel->in == HALF_EOF && channel->exit_come;
+    if (channel->exit_sent)
+        return 1;
+    return channel->in == HALF_EOF && (!channel->command || !channel->stream || stream_ends_itself(channel->stream));
 }
 
 int channel_close_if_due(struct channel *channel)
@@ -205,13 +206,14 @@ int channel_get(struct ssh *ssh, struct reader *r, const char *message, struct c
 {
     uint32_t id = get_u32(r);
 
+    *channel = r->failed ? NULL : table_find(ssh->connection, id);
+    if (*channel && (*channel)->in != HALF_SHUT)
+        return SESSILE_OK;
     if (r->failed)
-        return ssh_protocol(ssh, "%s is cut short", message);
-    *channel = table_find(ssh->connection, id);
-    if (!*channel || (*channel)->in == HALF_SHUT)
-        return ssh_protocol(ssh, "%s for channel %u, which is %s", message, id,
-                            *channel ? "not open yet" : "not there");
-    return SESSILE_OK;
+        ssh_protocol(ssh, "%s is cut short", message);
+    else
+        ssh_protocol(ssh, "%s for channel %u, which is %s", message, id, *channel ? "not open yet" : "not there");
+    return SESSILE_ERR_PROTOCOL;
 }
 
 int channel_guard(struct guard *g, sessile_stream *stream, struct channel **channel)

@@ -110,6 +110,7 @@ struct channel {
     unsigned x11 : 1;    /* X11 forwarding was asked for and granted; for one connection alone */
     unsigned x11_single : 1;
     unsigned agent : 1;
+    unsigned command : 1; /* shell or exec was granted: its end has a status */
     unsigned exit_sent : 1;
     unsigned exit_come : 1;
 };

@@ -198,20 +198,38 @@ int forward_agent_wanted(struct ssh *ssh, const struct field_value *values)
 
 /* ---- the server's side ---- */
 
+/* One that is asked for stands in the list until it is answered, so that it is not asked for twice; but a port that the
+ * application is to choose is nobody else's. */
+static int forward_reserve(struct connection *c, const struct global_type *type, const struct reader *name,
+                           uint32_t port)
+{
+    struct forward *forward;
+
+    if (type->cancels || (!port && !type->is_path))
+        return SESSILE_OK;
+    if (!(forward = forward_new(name->data, name->left, port, type->is_path)))
+        return SESSILE_ERR_MEMORY;
+    forward_add(c, forward);
+    return SESSILE_OK;
+}
+
 int forward_recv(struct ssh *ssh, const struct global_type *type, const struct field_value *values, int wanted)
 {
     struct connection *c = ssh->connection;
     uint32_t port = type->is_path ? 0 : values[1].number;
-    int known = forward_find(c, (const char *)values[0].text.data, values[0].text.left, port, type->is_path) != NULL;
+    struct forward *known =
+        forward_find(c, (const char *)values[0].text.data, values[0].text.left, port, type->is_path);
     sessile_question *question;
     struct reply *reply;
 
-    if (type->cancels ? !known : known || forward_count(c) >= FORWARDS_MAX)
+    if (type->cancels ? !known || !known->granted : known || forward_count(c) >= FORWARDS_MAX)
         return REQUEST_DENIED;
     if (!(reply = replies_add(&c->requests, type, wanted)))
         return REQUEST_DENIED;
     reply->numbers[0] = port;
-    if (!(question = question_new(ssh->session, &kind_forward, NULL))) {
+    question = question_new(ssh->session, &kind_forward, NULL);
+    if (!question || forward_reserve(c, type, &values[0].text, port) < 0) {
+        question_discard(question);
         reply->outcome = QUESTION_REFUSED;
         return global_answer(ssh) < 0 ? SESSILE_ERR_CLOSED : REQUEST_WAITS;
     }
@@ -249,9 +267,12 @@ static int forward_grant(struct ssh *ssh, const struct global_type *type, struct
             forward_remove(c, forward);
         return forward != NULL;
     }
-    if (forward || (!port && !type->is_path) || forward_count(c) >= FORWARDS_MAX)
-        return 0;
-    if (!(forward = forward_new(name, size, port, type->is_path)))
+    if (reply->numbers[0] || type->is_path) {
+        if (forward)
+            forward->granted = 1;
+        return forward != NULL;
+    }
+    if (forward || !port || forward_count(c) >= FORWARDS_MAX || !(forward = forward_new(name, size, port, 0)))
         return 0;
     forward->granted = 1;
     forward_add(c, forward);
@@ -273,6 +294,8 @@ void forward_answered(struct ssh *ssh, sessile_question *question)
         port = port_given(question);
     if (accepted)
         accepted = forward_grant(ssh, type, reply, name, size, port);
+    else if (!type->cancels && (reply->numbers[0] || type->is_path))
+        forward_remove(ssh->connection, forward_find(ssh->connection, name, size, port, type->is_path));
     reply->outcome = accepted ? QUESTION_ACCEPTED : QUESTION_REFUSED;
     global_answer(ssh);
 }

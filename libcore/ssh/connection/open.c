@@ -213,12 +213,14 @@ static int opening_get(struct ssh *ssh, struct reader *r, const char *message, s
 {
     uint32_t id = get_u32(r);
 
+    *channel = r->failed ? NULL : table_find(ssh->connection, id);
+    if (*channel && (*channel)->ours && (*channel)->in == HALF_SHUT)
+        return SESSILE_OK;
     if (r->failed)
-        return ssh_protocol(ssh, "%s is cut short", message);
-    *channel = table_find(ssh->connection, id);
-    if (!*channel || !(*channel)->ours || (*channel)->in != HALF_SHUT)
-        return ssh_protocol(ssh, "%s for channel %u, which is not being opened", message, id);
-    return SESSILE_OK;
+        ssh_protocol(ssh, "%s is cut short", message);
+    else
+        ssh_protocol(ssh, "%s for channel %u, which is not being opened", message, id);
+    return SESSILE_ERR_PROTOCOL;
 }
 
 int connection_recv_open_confirmation(struct ssh *ssh, struct reader *r)

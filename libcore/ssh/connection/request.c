@@ -77,6 +77,13 @@ static void program_answered(struct channel *channel, const struct reply *reply,
         window_credit(channel);
 }
 
+/* A command's end has a status, which the client is told before its channel closes. */
+static void command_answered(struct channel *channel, const struct reply *reply, int accepted)
+{
+    channel->command = accepted != 0;
+    program_answered(channel, reply, accepted);
+}
+
 static int x11_may(const struct channel *channel)
 {
     return !channel->x11;
@@ -175,13 +182,13 @@ static const struct request_type types[] = {
      .fields = {{FIELD_TEXT, SESSILE_ITEM_NAME, NAME_TEXT_MAX}, {FIELD_TEXT, SESSILE_ITEM_VALUE, VALUE_MAX}},
      .may = env_may,
      .asked = env_asked},
-    {.name = "shell", .takers = SERVER, .may = program_may, .asked = program_asked, .answered = program_answered},
+    {.name = "shell", .takers = SERVER, .may = program_may, .asked = program_asked, .answered = command_answered},
     {.name = "exec",
      .takers = SERVER,
      .fields = {{FIELD_BYTES, SESSILE_ITEM_COMMAND, VALUE_MAX}},
      .may = program_may,
      .asked = program_asked,
-     .answered = program_answered},
+     .answered = command_answered},
     {.name = "subsystem",
      .takers = SERVER,
      .fields = {{FIELD_TEXT, SESSILE_ITEM_NAME, NAME_TEXT_MAX}},

@@ -56,18 +56,17 @@ static const uint8_t *read_point(const struct curve *curve, struct reader *r, st
     const uint8_t *at;
 
     if (r->failed || name.left != length || memcmp(name.data, curve->name, length) != 0) {
-        key_fail(error, SESSILE_ERR_ARGUMENT, "the key's curve is not %s, which its type says", curve->name);
+        key_say(error, "the key's curve is not %s, which its type says", curve->name);
         return NULL;
     }
     if (point.left != 1 + 2 * curve->width) {
-        key_fail(error, SESSILE_ERR_ARGUMENT, "a point on %s has %zu bytes instead of %zu", curve->name, point.left,
-                 1 + 2 * curve->width);
+        key_say(error, "a point on %s has %zu bytes instead of %zu", curve->name, point.left, 1 + 2 * curve->width);
         return NULL;
     }
     at = get_bytes(&point, point.left);
     if (at[0] == UNCOMPRESSED)
         return at;
-    key_fail(error, SESSILE_ERR_ARGUMENT, "the point on %s is not in the uncompressed form", curve->name);
+    key_say(error, "the point on %s is not in the uncompressed form", curve->name);
     return NULL;
 }
 

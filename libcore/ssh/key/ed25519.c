@@ -25,7 +25,7 @@ static const uint8_t *read_fixed(struct reader *r, size_t size, const char *what
 
     if (!r->failed && string.left == size)
         return get_bytes(&string, size);
-    key_fail(error, SESSILE_ERR_ARGUMENT, "an Ed25519 %s has %zu bytes instead of %zu", what, string.left, size);
+    key_say(error, "an Ed25519 %s has %zu bytes instead of %zu", what, string.left, size);
     return NULL;
 }
 

@@ -60,7 +60,7 @@ static void put_unpadded(struct writer *w, const struct hash *hash)
 int sessile_key_fingerprint(sessile_key *key, int hash, void *data, size_t size)
 {
     struct writer w = {0};
-    struct hash made;
+    struct hash made = {.size = 0};
     int code;
 
     if (!key || (!data && size))
@@ -155,7 +155,7 @@ int sessile_key_randomart(sessile_key *key, int hash, void *data, size_t size)
 {
     struct board board = {0};
     struct writer w = {0};
-    struct hash made;
+    struct hash made = {.size = 0};
     char title[WIDTH];
     int code;
 

@@ -27,7 +27,7 @@ struct key_error key_error_of(char *text, size_t room)
     return error;
 }
 
-int key_fail(struct key_error *error, int code, const char *format, ...)
+void key_say(struct key_error *error, const char *format, ...)
 {
     va_list arguments;
 
@@ -36,7 +36,6 @@ int key_fail(struct key_error *error, int code, const char *format, ...)
         vsnprintf(error->text, error->room, format, arguments);
         va_end(arguments);
     }
-    return code;
 }
 
 int key_done(struct key_error *error, int code)

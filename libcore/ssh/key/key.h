@@ -34,8 +34,9 @@ struct key_error {
 };
 /* An error of a public function's caller, "" in it so far. */
 struct key_error key_error_of(char *text, size_t room);
-/* Returns code, with the sentence in error. */
-int key_fail(struct key_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void key_say(struct key_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The value is code, with the sentence in error. */
+#define key_fail(error, code, ...) (key_say(error, __VA_ARGS__), (code))
 /* The end of a public function: a failure without a sentence of its own gets the code's, and OpenSSL's error queue is
  * left clean. Returns code. */
 int key_done(struct key_error *error, int code);

@@ -289,8 +289,8 @@ static int read_key(struct reader r, struct reader public_part, sessile_key **ke
     if (r.failed)
         code = key_fail(error, SESSILE_ERR_ARGUMENT, "the private key's comment is cut short");
     else if ((code = key_set_comment(*key, comment.data, comment.left)) == SESSILE_ERR_ARGUMENT)
-        key_fail(error, code, "the private key's comment has %zu bytes, and at most %d are allowed", comment.left,
-                 KEY_COMMENT_MAX);
+        key_say(error, "the private key's comment has %zu bytes, and at most %d are allowed", comment.left,
+                KEY_COMMENT_MAX);
     if (!code)
         code = check_padding(&r, error);
     if (!code)
@@ -338,7 +338,7 @@ int openssh_read(const struct armor *armor, const struct passphrase *passphrase,
 
     memset(&e, 0, sizeof e);
     if (code == SESSILE_ERR_ARGUMENT)
-        key_fail(error, code, "the private key is not base64");
+        key_say(error, "the private key is not base64");
     if (!code)
         code = read_envelope(reader_of(file.data, file.size), &e, error);
     if (!code)

@@ -276,7 +276,7 @@ static int read_block(struct armor *armor, const struct passphrase *passphrase, 
     int r = split_header(armor, &block);
 
     if (!r && (r = armor_read(armor, &block.data)) == SESSILE_ERR_ARGUMENT)
-        key_fail(error, r, "the private key is not base64");
+        key_say(error, "the private key is not base64");
     if (!r && !block.data.size)
         r = malformed(error);
     ERR_clear_error();

@@ -103,7 +103,7 @@ static int check_line(sessile_key *key, struct text type, struct text comment, s
 {
     char shown[128];
 
-    if (strlen(wire_name(key)) != type.size || memcmp(wire_name(key), type.at, type.size))
+    if (strlen(wire_name(key)) != type.size || memcmp(wire_name(key), type.at, type.size) != 0)
         return key_fail(error, SESSILE_ERR_ARGUMENT, "the line says '%s', and its key is of the type %s",
                         text_escape(shown, sizeof shown, type.at, type.size), wire_name(key));
     return comment_fits(key, comment, error);

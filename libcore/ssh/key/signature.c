@@ -55,7 +55,7 @@ static int verify_blob(const sessile_key *key, const struct key_algorithm *algor
     size_t length = strlen(algorithm->signature);
     int code;
 
-    if (r.failed || name.left != length || memcmp(name.data, algorithm->signature, length))
+    if (r.failed || name.left != length || memcmp(name.data, algorithm->signature, length) != 0)
         return SESSILE_ERR_VERIFY;
     if (key->type->security_key)
         code = verify_security_key(key, algorithm, data, size, &inner, &r, sk_flags);

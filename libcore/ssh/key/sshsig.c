@@ -234,7 +234,7 @@ static int verify_text(struct reader text, const char *name_space, const void *m
         !text_is_blank(armor.after))
         return key_fail(error, SESSILE_ERR_ARGUMENT, "there is no '" LABEL "', or something around it");
     if ((r = armor_read(&armor, &blob)) == SESSILE_ERR_ARGUMENT)
-        key_fail(error, r, "the signature is not base64");
+        key_say(error, "the signature is not base64");
     if (!r)
         r = parse(reader_of(blob.data, blob.size), &s, error);
     if (!r)

@@ -99,9 +99,9 @@ int sessile_authorized_keys_match(sessile_authorized_keys *keys, sessile_key *ke
     if (result == SESSILE_OK)
         (*grant)->keys = sessile_authorized_keys_keep(keys);
     else if (result == SESSILE_ERR_VERIFY && number)
-        key_fail(&report, result, "line %zu has the key, but does not let it in: %s", number, why.text);
+        key_say(&report, "line %zu has the key, but does not let it in: %s", number, why.text);
     else if (result == SESSILE_ERR_VERIFY)
-        key_fail(&report, result, "no line has the %s", key->certificate ? "certificate's authority" : "key");
+        key_say(&report, "no line has the %s", key->certificate ? "certificate's authority" : "key");
     return key_done(&report, result);
 }
 
@@ -180,6 +180,6 @@ int sessile_authorities_match(sessile_authorized_keys *authorities, sessile_prin
         return key_fail(&report, SESSILE_ERR_VERIFY, "the certificate's authority is not trusted");
     result = principals ? principals_grant(principals, &applicant, grant, &why) : user_grants(&applicant, grant, &why);
     if (result == SESSILE_ERR_VERIFY)
-        key_fail(&report, result, "%s", why.text);
+        key_say(&report, "%s", why.text);
     return key_done(&report, result);
 }
