@@ -312,7 +312,10 @@ static sessile_callbacks *tunnel_callbacks(void)
 /* Take over the stream, which holds a reference to the tunnel from then on. */
 static int tunnel_join(struct tunnel *tunnel, sessile_stream *stream)
 {
-    int r = sessile_stream_set_manual(stream, 1);
+    int r = sessile_stream_set_manual(stream, 0); /* what was unread is nobody's to give back any more */
+    if (r == 0) {
+        r = sessile_stream_set_manual(stream, 1);
+    }
     if (r == 0) {
         r = sessile_stream_set_callbacks(stream, tunnel->callbacks, tunnel);
     }

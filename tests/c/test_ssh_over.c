@@ -85,6 +85,25 @@ static void tell_through(enum ssh_wire policy)
     sessile_ssh_config_free(server);
 }
 
+static void what_was_unread_before_counts_as_consumed(void **state)
+{
+    struct outer outer;
+    sessile_session *inner;
+
+    (void)state;
+    outer_open(&outer, NULL);
+    outer.pair.client.flows[0].closed = outer.pair.server.flows[0].closed = 0; /* they are told for now */
+    assert_int_equal(sessile_stream_set_manual(outer.server_stream, 1), SESSILE_OK);
+    assert_int_equal(sessile_stream_write(outer.client_stream, "before", 6), 6);
+    ssh_pair_run(&outer.pair);
+    assert_int_equal(sessile_stream_consumed(outer.server_stream, 1), SESSILE_OK);
+    inner = sessile_over_stream(outer.server_stream);
+    assert_non_null(inner);
+    assert_int_equal(sessile_stream_consumed(outer.server_stream, 1), SESSILE_ERR_ARGUMENT);
+    sessile_session_free(inner);
+    outer_free(&outer);
+}
+
 static void ssh_runs_through_a_jump_host(void **state)
 {
     (void)state;
@@ -291,6 +310,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_unread_before_counts_as_consumed),
         cmocka_unit_test(ssh_runs_through_a_jump_host),
         cmocka_unit_test(the_outer_sessions_end_truncates_the_inner),
         cmocka_unit_test(tls_runs_in_a_channel),
