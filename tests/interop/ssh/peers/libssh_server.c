@@ -30,6 +30,7 @@ struct join {
     int in, out, err;
     pid_t pid;
     int rows, columns, terminal, waiting;
+    int in_ready, out_ready, err_ready;
     int ended;            /* what we said: nothing, EOF, CLOSE */
     unsigned char *queue; /* for in */
     size_t queued, written;
@@ -42,7 +43,7 @@ static struct {
     ssh_session session;
     ssh_event event;
     struct join *joins;
-    int authenticated, listener;
+    int authenticated, listener, knocked;
     struct ssh_server_callbacks_struct callbacks;
     char bound_address[256];
     int bound_port;
@@ -72,29 +73,41 @@ static void finish(struct join *join)
     }
 }
 
-static int on_readable(socket_t fd, int events, void *app)
+/* libssh does not survive a poll, nor the removal of what it polls, inside a poll: it is noted, and done afterwards. */
+static int on_ready(socket_t fd, int events, void *app)
 {
     struct join *join = app;
+
+    if (events & POLLOUT)
+        join->in_ready = 1;
+    else if (fd == join->err)
+        join->err_ready = 1;
+    else
+        join->out_ready = 1;
+    return 0;
+}
+
+static void read_from(int fd, struct join *join)
+{
     int is_stderr = fd == join->err;
     char data[PIECE];
     uint32_t window = ssh_channel_window_size(join->channel);
 
-    (void)events;
     if (!window) {
         ssh_event_remove_fd(peer.event, join->out);
         ssh_event_remove_fd(peer.event, join->err);
         join->waiting = 1;
-        return 0;
+        return;
     }
     ssize_t got = read(fd, data, window < sizeof data ? window : sizeof data);
     if (got < 0 && errno == EAGAIN)
-        return 0;
+        return;
     if (got > 0) {
         if (is_stderr)
             ssh_channel_write_stderr(join->channel, data, (uint32_t)got);
         else
             ssh_channel_write(join->channel, data, (uint32_t)got);
-        return 0;
+        return;
     }
     ssh_event_remove_fd(peer.event, fd);
     if (is_stderr)
@@ -103,13 +116,12 @@ static int on_readable(socket_t fd, int events, void *app)
         join->out = -1;
     close(fd);
     finish(join);
-    return 0;
 }
 
 static void watch(int fd, struct join *join)
 {
     if (fd >= 0)
-        ssh_event_add_fd(peer.event, fd, POLLIN, on_readable, join);
+        ssh_event_add_fd(peer.event, fd, POLLIN, on_ready, join);
 }
 
 /* What was not read for want of a window is read again. */
@@ -138,23 +150,33 @@ static void close_input(struct join *join)
         finish(join);
 }
 
-static int on_writable(socket_t fd, int events, void *app)
+static void write_to(int fd, struct join *join)
 {
-    struct join *join = app;
     ssize_t written = write(fd, join->queue + join->written, join->queued - join->written);
 
-    (void)events;
     if (written < 0 && errno != EAGAIN)
         join->written = join->queued; /* nobody reads any more */
     else if (written > 0)
         join->written += (size_t)written;
     if (join->written < join->queued)
-        return 0;
+        return;
     join->written = join->queued = 0;
     ssh_event_remove_fd(peer.event, fd);
     if (join->input_ended)
         close_input(join);
-    return 0;
+}
+
+static void serve_joins(void)
+{
+    for (struct join *join = peer.joins; join; join = join->next) {
+        if (join->in_ready && join->in >= 0 && join->queued)
+            write_to(join->in, join);
+        if (join->out_ready && join->out >= 0)
+            read_from(join->out, join);
+        if (join->err_ready && join->err >= 0)
+            read_from(join->err, join);
+        join->in_ready = join->out_ready = join->err_ready = 0;
+    }
 }
 
 /* What is not written at once waits: to block here would be to stop reading from a program that wants to be read. */
@@ -171,7 +193,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
     if (!join->queue)
         fail("memory", "none");
     if (join->queued == 0)
-        ssh_event_add_fd(peer.event, join->in, POLLOUT, on_writable, join);
+        ssh_event_add_fd(peer.event, join->in, POLLOUT, on_ready, join);
     memcpy(join->queue + join->queued, data, size);
     join->queued += size;
     return (int)size;
@@ -297,14 +319,21 @@ static void join_socket(struct join *join, int fd)
 
 static int on_origin(socket_t listener, int events, void *app)
 {
+    (void)listener;
+    (void)events;
+    (void)app;
+    peer.knocked = 1;
+    return 0;
+}
+
+static void let_in(int listener)
+{
     struct sockaddr_in origin;
     socklen_t size = sizeof origin;
     int fd = accept(listener, (struct sockaddr *)&origin, &size);
 
-    (void)events;
-    (void)app;
     if (fd < 0)
-        return 0;
+        return;
     ssh_channel channel = ssh_channel_new(peer.session);
     struct join *join = join_new(channel);
     if (ssh_channel_open_reverse_forward(channel, peer.bound_address, peer.bound_port, inet_ntoa(origin.sin_addr),
@@ -312,7 +341,6 @@ static int on_origin(socket_t listener, int events, void *app)
         join_socket(join, fd);
     else
         close(fd);
-    return 0;
 }
 
 static int listen_on(int port, int *bound)
@@ -461,8 +489,12 @@ static void serve_one(ssh_session session)
     if (ssh_handle_key_exchange(session) != SSH_OK)
         fail("handshake", ssh_get_error(session));
     ssh_event_add_session(peer.event, session);
-    while (ssh_is_connected(session) && ssh_event_dopoll(peer.event, 1000) != SSH_ERROR)
-        ;
+    while (ssh_is_connected(session) && ssh_event_dopoll(peer.event, 1000) != SSH_ERROR) {
+        serve_joins();
+        if (peer.knocked)
+            let_in(peer.listener);
+        peer.knocked = 0;
+    }
     ssh_disconnect(session);
 }
 
