@@ -9,6 +9,7 @@ build folder; with --record it writes the SSH part of docs/interop.md, and witho
 import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ import servers  # noqa: E402
 import sessile_ssh  # noqa: E402
 from child import Children  # noqa: E402
 from keys import Keys  # noqa: E402
+from openssh_agent import SshAgent  # noqa: E402
 from ssh_results import Recorder  # noqa: E402
 from wire import Echo  # noqa: E402
 
@@ -118,6 +120,24 @@ def logging(children):
     """ssh_client that writes its keys to a file, and that file."""
     path = children.path(".keylog")
     return sessile_ssh.client(BUILD, "--keylog", path), path
+
+
+@pytest.fixture
+def ssh_agent():
+    with tempfile.TemporaryDirectory() as folder:
+        agent = SshAgent(folder)
+        yield agent
+        agent.stop()
+
+
+@pytest.fixture
+def with_agent(children, ssh_agent):
+    """ssh_client whose environment names the agent: with_agent(*options)."""
+    def client(*more):
+        made = sessile_ssh.client(BUILD, *more)
+        made.variables = lambda children, job: {"SSH_AUTH_SOCK": str(ssh_agent.path)}
+        return made
+    return client
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def rows_of(page):
 
 
 # The order of the table's rows; test_peers is not in the table.
-ORDER = ("peers", "algorithms", "auth", "bulk", "channels", "tools", "key_files", "keys", "trust_files", "agent")
+ORDER = ("peers", "algorithms", "auth", "agent_login", "bulk", "channels", "tools", "key_files", "keys", "trust_files", "agent")
 
 
 def place(item):

@@ -2,7 +2,9 @@
 """An SSH peer on asyncssh."""
 
 import asyncio
+import getpass
 import os
+import socket
 import subprocess
 import sys
 
@@ -59,6 +61,9 @@ async def connected(options):
     trust = {"known_hosts": options.known_hosts if options.host_key_check == "yes" else None}
     if options.key:
         trust["client_keys"] = [options.key]
+    elif options.hostbased:
+        trust.update(client_keys=None, client_host_keys=[options.hostbased], client_host=socket.gethostname(),
+                     client_username=options.user)
     else:
         trust["password"] = options.password_file.read_text().rstrip("\n")
         trust["client_keys"] = None
@@ -110,9 +115,22 @@ class Host(asyncssh.SSHServer):
     def __init__(self, options):
         self.options = options
         self.passwords = passwords(options.password_file) if options.password_file else {}
+        self.asks = options.auth_methods == ["keyboard-interactive"]
 
     def password_auth_supported(self):
-        return bool(self.passwords)
+        return bool(self.passwords) and not self.asks
+
+    def kbdint_auth_supported(self):
+        return self.asks
+
+    def get_kbdint_challenge(self, _username, _language, _submethods):
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username, responses):
+        return responses == [self.passwords.get(username)]
+
+    def validate_host_based_user(self, _username, _client_host, client_username):
+        return client_username == getpass.getuser()
 
     def validate_password(self, username, password):
         return self.passwords.get(username) == password
@@ -147,10 +165,11 @@ async def execute(process):
 
 
 async def server(options):
+    hosts = {"known_client_hosts": options.hostbased, "trust_client_host": True} if options.hostbased else {}
     listener = await asyncssh.listen(
         "127.0.0.1", options.port, server_factory=lambda: Host(options), server_host_keys=options.host_key,
         authorized_client_keys=options.authorized_keys, process_factory=execute, encoding=None, line_editor=False,
-        allow_scp=False, config=None, **algorithms(options))
+        allow_scp=False, config=None, **hosts, **algorithms(options))
     print(f"listening on 127.0.0.1:{listener.sockets[0].getsockname()[1]}", flush=True)
     await listener.wait_closed()
 

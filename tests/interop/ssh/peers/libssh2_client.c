@@ -78,6 +78,33 @@ static void check_host(const struct options *options)
     libssh2_knownhost_free(known);
 }
 
+static char *answer_text;
+
+/* The password to every prompt; the library frees the copies. */
+static LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC(answer)
+{
+    (void)name;
+    (void)name_len;
+    (void)instruction;
+    (void)instruction_len;
+    (void)prompts;
+    (void)abstract;
+    for (int i = 0; i < num_prompts; i++) {
+        responses[i].text = strdup(answer_text);
+        responses[i].length = (unsigned)strlen(answer_text);
+    }
+}
+
+/* As a user of this machine's, whose key it is. */
+static int log_in_by_machine(const struct options *options)
+{
+    char host[256] = "", public[4096];
+
+    gethostname(host, sizeof host - 1);
+    snprintf(public, sizeof public, "%s.pub", options->machine);
+    return libssh2_userauth_hostbased_fromfile(session, options->user, public, options->machine, "", host);
+}
+
 static void authenticate(const struct options *options)
 {
     int result = -1;
@@ -85,9 +112,14 @@ static void authenticate(const struct options *options)
     if (options->key) {
         result = libssh2_userauth_publickey_fromfile(session, options->user, NULL, options->key, NULL);
     } else if (options->passwords) {
-        char *password = first_line(options->passwords);
-        result = libssh2_userauth_password(session, options->user, password);
-        free(password);
+        const char *methods = libssh2_userauth_list(session, options->user, (unsigned)strlen(options->user));
+        answer_text = first_line(options->passwords);
+        if (methods && strstr(methods, "password"))
+            result = libssh2_userauth_password(session, options->user, answer_text);
+        else
+            result = libssh2_userauth_keyboard_interactive(session, options->user, answer);
+    } else if (options->machine) {
+        result = log_in_by_machine(options);
     }
     if (result != 0)
         fail_last("denied");

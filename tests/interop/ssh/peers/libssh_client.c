@@ -69,6 +69,18 @@ static ssh_key load_key(const char *path)
     return key;
 }
 
+/* The password to every prompt. */
+static int answer(ssh_session session, const char *password)
+{
+    int result;
+
+    while ((result = ssh_userauth_kbdint(session, NULL, NULL)) == SSH_AUTH_INFO) {
+        for (int i = 0; i < ssh_userauth_kbdint_getnprompts(session); i++)
+            ssh_userauth_kbdint_setanswer(session, (unsigned)i, password);
+    }
+    return result;
+}
+
 static void authenticate(ssh_session session, const struct options *options)
 {
     int result = SSH_AUTH_DENIED;
@@ -79,7 +91,11 @@ static void authenticate(ssh_session session, const struct options *options)
         ssh_key_free(key);
     } else if (options->passwords) {
         char *password = first_line(options->passwords);
-        result = ssh_userauth_password(session, NULL, password);
+        ssh_userauth_none(session, NULL);
+        if (ssh_userauth_list(session, NULL) & SSH_AUTH_METHOD_PASSWORD)
+            result = ssh_userauth_password(session, NULL, password);
+        else
+            result = answer(session, password);
         free(password);
     }
     if (result != SSH_AUTH_SUCCESS)

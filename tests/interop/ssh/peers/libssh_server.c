@@ -388,24 +388,6 @@ static void open_direct(ssh_message message)
     join_socket(join_new(ssh_message_channel_request_open_reply_accept(message)), fd);
 }
 
-/* What has no callback of its own. 1: not ours, the library answers. */
-static int on_message(ssh_session session, ssh_message message, void *app)
-{
-    int type = ssh_message_type(message), subtype = ssh_message_subtype(message);
-
-    (void)session;
-    (void)app;
-    if (peer.authenticated && type == SSH_REQUEST_CHANNEL_OPEN && subtype == SSH_CHANNEL_DIRECT_TCPIP) {
-        open_direct(message);
-        return 0;
-    }
-    if (peer.authenticated && type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
-        forward_there(message);
-        return 0;
-    }
-    return 1;
-}
-
 /* ---- Authentication ---- */
 
 static int line_in(const char *path, int (*same)(const char *line, void *what), void *what)
@@ -466,6 +448,45 @@ static int on_password(ssh_session session, const char *user, const char *passwo
     return peer.authenticated ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
+/* keyboard-interactive has messages alone: a request is answered by a prompt, its answer by yes or no. */
+static void on_interactive(ssh_message message)
+{
+    static const char *prompts[] = {"Password: "};
+    char echo[] = {0};
+
+    if (!ssh_message_auth_kbdint_is_response(message)) {
+        ssh_message_auth_interactive_request(message, "", "", 1, prompts, echo);
+        return;
+    }
+    const char *password = ssh_userauth_kbdint_getanswer(peer.session, 0);
+    if (password && on_password(peer.session, ssh_message_auth_user(message), password, NULL) == SSH_AUTH_SUCCESS)
+        ssh_message_auth_reply_success(message, 0);
+    else
+        ssh_message_reply_default(message);
+}
+
+/* What has no callback of its own. 1: not ours, the library answers. */
+static int on_message(ssh_session session, ssh_message message, void *app)
+{
+    int type = ssh_message_type(message), subtype = ssh_message_subtype(message);
+
+    (void)session;
+    (void)app;
+    if (peer.authenticated && type == SSH_REQUEST_CHANNEL_OPEN && subtype == SSH_CHANNEL_DIRECT_TCPIP) {
+        open_direct(message);
+        return 0;
+    }
+    if (peer.authenticated && type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
+        forward_there(message);
+        return 0;
+    }
+    if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE && peer.options.methods) {
+        on_interactive(message);
+        return 0;
+    }
+    return 1;
+}
+
 /* ---- The server ---- */
 
 static void serve_one(ssh_session session)
@@ -480,8 +501,9 @@ static void serve_one(ssh_session session)
     ssh_callbacks_init(&peer.callbacks);
     ssh_set_server_callbacks(session, &peer.callbacks);
     ssh_set_message_callback(session, on_message, NULL);
-    ssh_set_auth_methods(session, (options->authorized ? SSH_AUTH_METHOD_PUBLICKEY : 0) |
-                                      (options->passwords ? SSH_AUTH_METHOD_PASSWORD : 0));
+    ssh_set_auth_methods(session, options->methods ? SSH_AUTH_METHOD_INTERACTIVE
+                                                   : (options->authorized ? SSH_AUTH_METHOD_PUBLICKEY : 0) |
+                                                         (options->passwords ? SSH_AUTH_METHOD_PASSWORD : 0));
     if (options->rekey) {
         uint64_t bytes = options->rekey;
         ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &bytes);

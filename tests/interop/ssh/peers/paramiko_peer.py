@@ -84,7 +84,7 @@ def connected(options):
         if options.key:
             transport.auth_publickey(options.user, load_key(options.key))
         else:
-            transport.auth_password(options.user, options.password_file.read_text().rstrip("\n"), fallback=False)
+            transport.auth_password(options.user, options.password_file.read_text().rstrip("\n"))
     except paramiko.AuthenticationException as error:
         fail("denied", error)
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -152,11 +152,14 @@ class Host(paramiko.ServerInterface):
         self.options = options
         self.terminals = {}
         self.targets = {}
+        self.asked = None
         lines = Path(options.authorized_keys).read_text().splitlines() if options.authorized_keys else []
         self.keys = [line.split()[1] for line in lines if not line.startswith("cert-authority")]
         self.passwords = passwords(options.password_file) if options.password_file else {}
 
     def get_allowed_auths(self, _username):
+        if self.options.auth_methods:
+            return ",".join(self.options.auth_methods)
         return ",".join(["publickey"] * bool(self.keys) + ["password"] * bool(self.passwords))
 
     def check_auth_publickey(self, _username, key):
@@ -164,6 +167,16 @@ class Host(paramiko.ServerInterface):
 
     def check_auth_password(self, username, password):
         return paramiko.AUTH_SUCCESSFUL if self.passwords.get(username) == password else paramiko.AUTH_FAILED
+
+    def check_auth_interactive(self, username, _submethods):
+        if "keyboard-interactive" not in self.options.auth_methods:
+            return paramiko.AUTH_FAILED
+        self.asked = username
+        return paramiko.InteractiveQuery("", "", ("Password: ", False))
+
+    def check_auth_interactive_response(self, responses):
+        good = self.passwords.get(self.asked) in responses
+        return paramiko.AUTH_SUCCESSFUL if good else paramiko.AUTH_FAILED
 
     def check_channel_request(self, kind, _number):
         return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED

@@ -26,6 +26,7 @@ def parse():
             role.add_argument(f"--{name}", type=names, default=[])
         role.add_argument("--rekey-bytes", type=int, default=0)
         role.add_argument("--password-file", type=Path)
+        role.add_argument("--hostbased")
     client.add_argument("-p", dest="port", type=int)
     client.add_argument("-l", dest="user")
     client.add_argument("-i", dest="key")
@@ -40,6 +41,7 @@ def parse():
     server.add_argument("--port", type=int, default=0)
     server.add_argument("--host-key", action="append", default=[])
     server.add_argument("--authorized-keys")
+    server.add_argument("--auth-methods", type=names, default=[])
     server.add_argument("--allow-forward", action="store_true")
     return parser.parse_args()
 

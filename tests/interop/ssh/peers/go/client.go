@@ -37,7 +37,15 @@ func clientConfig(o *options) *ssh.ClientConfig {
 		config.Auth = append(config.Auth, ssh.PublicKeys(loadKey(o.key, split(o.userAlgorithms))))
 	}
 	if o.passwords != "" {
-		config.Auth = append(config.Auth, ssh.Password(readLines(o.passwords)[0]))
+		password := readLines(o.passwords)[0]
+		answer := func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			answers := make([]string, len(questions))
+			for i := range answers {
+				answers[i] = password
+			}
+			return answers, nil
+		}
+		config.Auth = append(config.Auth, ssh.Password(password), ssh.KeyboardInteractive(answer))
 	}
 	return config
 }

@@ -35,7 +35,7 @@ type options struct {
 	key, user, knownHosts, check, passwords            string
 	kex, ciphers, macs, hostAlgorithms, userAlgorithms string
 	compression, direct, remote                        string
-	authorized                                         string
+	authorized, methods                                string
 	hostKeys                                           list
 	forward, pty, idle                                 bool
 	rest                                               []string
@@ -52,7 +52,7 @@ func parse(arguments []string) *options {
 		"password-file": &o.passwords, "kex": &o.kex, "ciphers": &o.ciphers, "macs": &o.macs,
 		"host-key-algorithms": &o.hostAlgorithms, "user-key-algorithms": &o.userAlgorithms,
 		"compression": &o.compression, "W": &o.direct, "R": &o.remote,
-		"authorized-keys": &o.authorized,
+		"authorized-keys": &o.authorized, "auth-methods": &o.methods,
 	} {
 		set.StringVar(into, name, "", "")
 	}

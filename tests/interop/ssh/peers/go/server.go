@@ -22,21 +22,39 @@ func serverConfig(o *options) *ssh.ServerConfig {
 	if o.authorized != "" {
 		config.PublicKeyCallback = checker(o.authorized)
 	}
-	if o.passwords != "" {
+	if o.passwords != "" && o.methods == "keyboard-interactive" {
+		config.KeyboardInteractiveCallback = asker(readLines(o.passwords))
+	} else if o.passwords != "" {
 		lines := readLines(o.passwords)
 		config.PasswordCallback = func(meta ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-			for _, line := range lines {
-				if line == meta.User()+":"+string(password) {
-					return nil, nil
-				}
-			}
-			return nil, errRefused
+			return nil, check(lines, meta.User(), string(password))
 		}
 	}
 	for _, path := range o.hostKeys {
 		config.AddHostKey(loadKey(path, split(o.hostAlgorithms)))
 	}
 	return config
+}
+
+func check(lines []string, user, password string) error {
+	for _, line := range lines {
+		if line == user+":"+password {
+			return nil
+		}
+	}
+	return errRefused
+}
+
+type askCallback = func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error)
+
+func asker(lines []string) askCallback {
+	return func(meta ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+		answers, err := ask("", "", []string{"Password: "}, []bool{false})
+		if err != nil || len(answers) != 1 {
+			return nil, errRefused
+		}
+		return nil, check(lines, meta.User(), answers[0])
+	}
 }
 
 type publicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error)
