@@ -288,10 +288,11 @@ static void program_react(struct peer *peer, uint8_t arg, struct step step)
 
 static void program_step(struct peers *peers, struct input *input)
 {
-    struct step step = {input_u8(input), input_u8(input)};
+    struct step step = {input_u8(input), 0};
     struct peer *peer = peers->peer[step.op >> 7];
     struct step later;
 
+    step.arg = input_u8(input);
     if (ops[step.op % OPS].call == op_react) {
         later.op = input_u8(input);
         later.arg = input_u8(input);

@@ -41,10 +41,11 @@ static void program_react(struct ssh_app *app, uint8_t arg, struct step step)
 
 static void program_step(struct ssh_app apps[2], struct input *input)
 {
-    struct step step = {input_u8(input), input_u8(input)};
+    struct step step = {input_u8(input), 0};
     struct ssh_app *app = &apps[step.op >> 7];
     struct step later;
 
+    step.arg = input_u8(input);
     if ((step.op & 0x3f) % SSH_ACTS == ACT_REACT) {
         later.op = input_u8(input);
         later.arg = input_u8(input);

@@ -302,7 +302,6 @@ static void act_open(struct ssh_app *app, uint8_t arg)
     if (!flow)
         return;
     expect(sessile_stream_session(stream) == app->session);
-    flow->ours = 1;
     app->current = (unsigned)(flow - app->flows);
 }
 
@@ -476,6 +475,8 @@ void ssh_app_start(struct ssh_app *app)
     if (!app->session || app->started || app->closed)
         return;
     app->started = 1;
+    if (!(app->config & SSH_SETUP_SMALL))
+        sessile_session_set_time(app->session, SSH_FUZZ_TIME);
     if (app->role == SESSILE_CLIENT)
         result =
             sessile_ssh_connect(app->session, config, SSH_FUZZ_HOST, 22, SSH_FUZZ_USER, app->watch->callbacks, app);

@@ -66,7 +66,6 @@ struct flow {
     size_t unread;
     uint32_t in_salt; /* the channel's number here, and the peer's: they tell the bytes of channels apart */
     unsigned kept : 1;
-    unsigned ours : 1;
     unsigned opened : 1;
     unsigned manual : 1;
     unsigned ended : 1;

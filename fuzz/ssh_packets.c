@@ -58,12 +58,14 @@ static const struct template templates[] = {
     {MSG_USERAUTH_BANNER, "st"},
     {MSG_USERAUTH_60, "tk"},
     {MSG_USERAUTH_60, "tt"},
+    {MSG_USERAUTH_60, "tttu"},
     {MSG_USERAUTH_60, "tttutbtb"},
     {MSG_USERAUTH_INFO_RESPONSE, "utt"},
     {MSG_GLOBAL_REQUEST, "tb"},
     {MSG_GLOBAL_REQUEST, "'tcpip-forward'btu"},
     {MSG_GLOBAL_REQUEST, "'cancel-tcpip-forward'btu"},
     {MSG_GLOBAL_REQUEST, "'streamlocal-forward@openssh.com'bt"},
+    {MSG_GLOBAL_REQUEST, "'cancel-streamlocal-forward@openssh.com'bt"},
     {MSG_GLOBAL_REQUEST, "'hostkeys-00@openssh.com'bkk"},
     {MSG_GLOBAL_REQUEST, "'hostkeys-prove-00@openssh.com'bkk"},
     {MSG_GLOBAL_REQUEST, "'no-more-sessions@openssh.com'b"},
@@ -157,8 +159,8 @@ struct run {
 
 static uint32_t number(uint8_t byte)
 {
-    static const uint32_t most[] = {128,   255,   256,     1024,    32767,      32768,      32769,      35000,
-                                    65535, 65536, 1048576, 2097152, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    static const uint32_t most[] = {128,   255,   256,  1024,    32767,      32768,      32769,      35000,
+                                    65535, 65536, 2222, 2097152, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
 
     return byte < 128 ? byte : most[byte & 15] + (byte >> 4 & 7) * (byte >> 6 & 1);
 }

@@ -17,9 +17,10 @@ sessile_key *ssh_fuzz_key(unsigned index);
 
 /* Bits of a config's number. The first three: how packets are protected. */
 #define SSH_SETUP_SUITE 0x07u
-#define SSH_SETUP_TRUST 0x08u   /* a client has known hosts and a revocation list; a server has its certificate only */
-#define SSH_SETUP_KEYS 0x10u    /* a client has user keys, of which one only others can sign with; a server host keys */
-#define SSH_SETUP_SMALL 0x20u   /* small windows, few channels, new keys every 64 packets */
+#define SSH_SETUP_TRUST 0x08u /* a client has known hosts and a revocation list; a server has its certificate only */
+/* A client has user keys, of which one only others can sign with; a server two host keys, one so unless SETUP_KEX. */
+#define SSH_SETUP_KEYS 0x10u
+#define SSH_SETUP_SMALL 0x20u   /* small windows, few channels, new keys every 64 packets; nobody tells the time */
 #define SSH_SETUP_METHODS 0x40u /* a client asks for new host keys; a server wants two methods, and has a banner */
 #define SSH_SETUP_KEX 0x80u     /* every key exchange there is, but for the slow ones */
 sessile_ssh_config *ssh_setup(int role, unsigned number);
@@ -29,6 +30,7 @@ sessile_ssh_config *ssh_setup(int role, unsigned number);
 
 #define SSH_FUZZ_HOST "a.test"
 #define SSH_FUZZ_USER "alice"
+#define SSH_FUZZ_TIME 1700000000
 
 /* Put with the answer what the question asks for, and accept. how: chooses among what can be given. */
 int ssh_fuzz_accept(sessile_question *question, unsigned how);

@@ -32,14 +32,15 @@ static void ask_known_hosts(const uint8_t *text, size_t size, unsigned option)
     char room[512];
     int result;
 
-    check_read(sessile_known_hosts_read(text, size, NULL, &known, error, sizeof error), known);
+    result = sessile_known_hosts_read(text, size, NULL, &known, error, sizeof error);
+    check_read(result, known);
     if (!known)
         return;
     bad = sessile_known_hosts_bad_count(known);
     expect((sessile_known_hosts_bad_line(known, 0) != 0) == (bad != 0));
     expect((sessile_known_hosts_bad_reason(known, 0) != NULL) == (bad != 0));
     for (unsigned i = 0; i < SSH_KEYS; i++) {
-        result = sessile_known_hosts_check(known, host, option & 8 ? 2222 : 22, ssh_fuzz_key(i), 1700000000, &file,
+        result = sessile_known_hosts_check(known, host, option & 8 ? 2222 : 22, ssh_fuzz_key(i), SSH_FUZZ_TIME, &file,
                                            &line, error, sizeof error);
         expect(result <= SESSILE_HOST_REVOKED && (result <= 0 || line > 0 || result == SESSILE_HOST_OTHER));
     }
@@ -47,7 +48,8 @@ static void ask_known_hosts(const uint8_t *text, size_t size, unsigned option)
     if (sessile_known_hosts_key(known, host, 22, 0, &key) == 0)
         expect(sessile_known_hosts_check(known, host, 22, key, -1, NULL, NULL, NULL, 0) != SESSILE_HOST_UNKNOWN);
     sessile_key_free(key);
-    check_read(sessile_known_hosts_read(text, size, known, &two, error, sizeof error), two);
+    result = sessile_known_hosts_read(text, size, known, &two, error, sizeof error);
+    check_read(result, two);
     sessile_known_hosts_free(known);
     sessile_known_hosts_check(two, host, 22, ssh_fuzz_key(0), -1, &file, &line, NULL, 0);
     sessile_known_hosts_free(two);
@@ -74,18 +76,19 @@ static void ask_authorized_keys(const uint8_t *text, size_t size, unsigned optio
     sessile_grant *grant;
     int result;
 
-    check_read(sessile_authorized_keys_read(text, size, (int)(option >> 5) * 3600, &keys, error, sizeof error), keys);
+    result = sessile_authorized_keys_read(text, size, (int)(option >> 5) * 3600, &keys, error, sizeof error);
+    check_read(result, keys);
     if (!keys)
         return;
     expect((sessile_authorized_keys_bad_reason(keys, 0) != NULL) == (sessile_authorized_keys_bad_count(keys) != 0));
     for (unsigned i = 0; i < SSH_KEYS; i++) {
         result = sessile_authorized_keys_match(keys, ssh_fuzz_key(i), "alice", addresses[option & 7], NULL,
-                                               option & 8 ? -1 : 1700000000, &grant, error, sizeof error);
+                                               option & 8 ? -1 : SSH_FUZZ_TIME, &grant, error, sizeof error);
         expect((result == 0) == (grant != NULL));
         if (grant)
             expect(sessile_grant_line(grant) > 0);
         ask_grant(grant);
-        sessile_authorities_match(keys, NULL, ssh_fuzz_key(i), "alice", addresses[option & 7], "a.test", 1700000000,
+        sessile_authorities_match(keys, NULL, ssh_fuzz_key(i), "alice", addresses[option & 7], "a.test", SSH_FUZZ_TIME,
                                   &grant, error, sizeof error);
         ask_grant(grant);
     }
@@ -110,13 +113,14 @@ static void ask_principals(const uint8_t *text, size_t size, unsigned option)
     sessile_grant *grant;
     int result;
 
-    check_read(sessile_principals_read(text, size, 0, &principals, error, sizeof error), principals);
+    result = sessile_principals_read(text, size, 0, &principals, error, sizeof error);
+    check_read(result, principals);
     if (!principals)
         return;
     trusted = authorities();
     expect((sessile_principals_bad_reason(principals, 0) != NULL) == (sessile_principals_bad_count(principals) != 0));
     result = sessile_authorities_match(trusted, principals, ssh_fuzz_key(SSH_KEY_USER), "bob", addresses[option & 7],
-                                       NULL, 1700000000, &grant, error, sizeof error);
+                                       NULL, SSH_FUZZ_TIME, &grant, error, sizeof error);
     expect((result == 0) == (grant != NULL));
     ask_grant(grant);
     sessile_authorized_keys_free(trusted);
@@ -126,9 +130,10 @@ static void ask_principals(const uint8_t *text, size_t size, unsigned option)
 static void ask_krl(const uint8_t *text, size_t size, unsigned option)
 {
     sessile_krl *krl = NULL;
+    int result = sessile_krl_read(text, size, &krl, error, sizeof error);
 
     (void)option;
-    check_read(sessile_krl_read(text, size, &krl, error, sizeof error), krl);
+    check_read(result, krl);
     if (!krl)
         return;
     expect(sessile_krl_comment(krl));

@@ -218,38 +218,57 @@ static void on_closed(sessile_session *session, int error, void *context)
 
 /* ---- streams ---- */
 
-struct flow *ssh_app_flow(struct ssh_app *app, sessile_stream *stream)
+static struct flow *find(struct ssh_app *app, sessile_stream *stream)
 {
-    struct flow *free_one = NULL;
-    struct channel *channel;
-
-    for (unsigned i = 0; i < FLOWS; i++) {
+    for (unsigned i = 0; i < FLOWS; i++)
         if (app->flows[i].stream == stream)
             return &app->flows[i];
-        if (!app->flows[i].stream && !app->flows[i].ways[0].writing && !app->flows[i].ways[1].writing && !free_one)
-            free_one = &app->flows[i];
-    }
-    if (!free_one)
-        return NULL;
-    memset(free_one, 0, sizeof *free_one);
-    free_one->stream = stream;
-    channel = stream_state(stream);
-    if (channel)
-        free_one->in_salt = channel->id;
-    else
-        free_one->deaf = 1;
-    return free_one;
+    return NULL;
 }
 
-static struct flow *flow_of(struct ssh_app *app, sessile_stream *stream)
+struct flow *ssh_app_flow(struct ssh_app *app, sessile_stream *stream)
+{
+    struct flow *flow = find(app, stream);
+    struct channel *channel;
+
+    if (flow)
+        return flow;
+    for (unsigned i = 0; i < FLOWS && !flow; i++)
+        if (!app->flows[i].stream && !app->flows[i].ways[0].writing && !app->flows[i].ways[1].writing)
+            flow = &app->flows[i];
+    if (!flow)
+        return NULL;
+    memset(flow, 0, sizeof *flow);
+    flow->stream = stream;
+    channel = stream_state(stream);
+    if (channel)
+        flow->in_salt = channel->id;
+    else
+        flow->deaf = 1;
+    return flow;
+}
+
+static void check_stream(const struct ssh_app *app, sessile_stream *stream)
 {
     expect(app->session && sessile_stream_session(stream) == app->session && !app->closed);
+}
+
+/* NULL for a stream that found no place when it began: its past is not known. */
+static struct flow *flow_of(struct ssh_app *app, sessile_stream *stream)
+{
+    check_stream(app, stream);
+    return find(app, stream);
+}
+
+static struct flow *flow_begin(struct ssh_app *app, sessile_stream *stream)
+{
+    check_stream(app, stream);
     return ssh_app_flow(app, stream);
 }
 
 static int on_stream(sessile_stream *stream, void *context)
 {
-    struct flow *flow = flow_of(context, stream);
+    struct flow *flow = flow_begin(context, stream);
 
     expect(!flow || (!flow->opened && !flow->closed));
     if (flow)
@@ -299,7 +318,7 @@ static void read_notes(sessile_stream *stream)
 
 static int on_request(sessile_stream *stream, int request, void *context)
 {
-    struct flow *flow = flow_of(context, stream);
+    struct flow *flow = request == SESSILE_SSH_OPENED ? flow_begin(context, stream) : flow_of(context, stream);
 
     expect(request >= SESSILE_SSH_OPENED && request <= SESSILE_SSH_END_OF_WRITE);
     if (flow && request == SESSILE_SSH_OPENED) {
