@@ -97,13 +97,31 @@ static void only_ssh_userauth_may_be_asked_for(void **state)
         attack_end(&a);
     }
     attack_begin(&a, SESSILE_SERVER, ATTACK_AUTH, NULL, NULL);
-    attack_send(&a, "bs", MSG_SERVICE_REQUEST, "ssh-userauth");
-    assert_attack_failed(&a, SESSILE_ERR_PROTOCOL, "does not take", 2);
+    attack_send(&a, "bs", MSG_SERVICE_REQUEST, "ssh-connection");
+    assert_attack_failed(&a, SESSILE_ERR_PROTOCOL, "before authentication", 7);
     attack_end(&a);
     attack_begin(&a, SESSILE_SERVER, ATTACK_SERVICE, NULL, NULL);
     attack_send(&a, "bsss", MSG_USERAUTH_REQUEST, "alice", SERVICE, "none");
     assert_attack_failed(&a, SESSILE_ERR_PROTOCOL, "does not take", 2);
     assert_int_equal(a.victim->questions, 0);
+    attack_end(&a);
+}
+
+/* paramiko asks for the service anew before each attempt. */
+static void the_service_may_be_asked_for_again_until_the_end(void **state)
+{
+    (void)state;
+    on_server(server_with("password"));
+    for (int i = 0; i < 2; i++) {
+        attack_send(&a, "bsss", MSG_USERAUTH_REQUEST, "alice", SERVICE, "none");
+        assert_failure("password", 0);
+        attack_send(&a, "bs", MSG_SERVICE_REQUEST, "ssh-userauth");
+        assert_int_equal(attack_next(&a), MSG_SERVICE_ACCEPT);
+    }
+    attack_send(&a, "bsssbs", MSG_USERAUTH_REQUEST, "alice", SERVICE, "password", 0, "secret");
+    assert_int_equal(attack_next(&a), MSG_USERAUTH_SUCCESS);
+    attack_send(&a, "bs", MSG_SERVICE_REQUEST, "ssh-userauth");
+    assert_attack_failed(&a, SESSILE_ERR_PROTOCOL, "does not take", 2);
     attack_end(&a);
 }
 
@@ -658,6 +676,7 @@ int main(void)
         cmocka_unit_test(requests_are_answered_by_failure_or_success),
         cmocka_unit_test(the_user_stays_who_was_named),
         cmocka_unit_test(only_ssh_userauth_may_be_asked_for),
+        cmocka_unit_test(the_service_may_be_asked_for_again_until_the_end),
         cmocka_unit_test(a_client_that_answers_before_it_is_asked_is_refused),
         cmocka_unit_test(responses_are_as_many_as_prompts),
         cmocka_unit_test(a_good_signature_is_asked_about),

@@ -34,7 +34,7 @@ static const struct {
     {0, 0, UNKNOWN, UNKNOWN},
     {1, 1, ALL, ALL},                 /* DISCONNECT: RFC 4253, 11.1 */
     {2, 4, ALL, ALL},                 /* IGNORE, UNIMPLEMENTED, DEBUG: 11.2 to 11.4 */
-    {5, 5, NEVER, "RRRHRRRR"},        /* SERVICE_REQUEST: section 10 */
+    {5, 5, NEVER, "RRRHHRRR"},        /* SERVICE_REQUEST: section 10, which has no limit to how often */
     {6, 6, "RRRHRRRR", NEVER},        /* SERVICE_ACCEPT */
     {7, 7, "RRRHHRRR", "RRRHHRRR"},   /* EXT_INFO: RFC 8308, 2.4 */
     {8, 19, UNKNOWN, UNKNOWN},        /* NEWCOMPRESS is not offered; the rest is free */

@@ -51,7 +51,8 @@ SESSILE_API int sessile_agent_remove_all(sessile_session *session);
 /* Have the agent answer an open SSH_SIGN question of another session: the question is kept, and accepted with the
  * signature when that comes; it is refused where the agent refuses or goes away. Where the agent does not know a
  * certificate, its key is asked for. Both sessions must be driven by the same thread. No notice is given. Returns 0; as
- * requests do; ERR_GONE where the question is not open any more. Where it fails, the question is as it was. */
+ * requests do; ERR_GONE where the question is not open any more; ERR_MISUSE where it cannot be kept (its session has no
+ * resume callback). Where it fails, the question is as it was. */
 SESSILE_API int sessile_agent_answer(sessile_session *session, sessile_question *question);
 
 /* ---- The reply, while its notice runs; at other times ERR_MISUSE, 0 or NULL ---- */

@@ -124,7 +124,7 @@ SESSILE_API int sessile_session_error(sessile_session *session);
 SESSILE_API const char *sessile_session_error_text(sessile_session *session);
 
 /* Tell the time, in seconds since 1970-01-01 UTC, for what depends on it (the validity of certificates). Without it,
- * libcrypto's own clock is used there. Returns 0 or an error. */
+ * TLS uses libcrypto's own clock, and SSH accepts no certificate. Returns 0 or an error. */
 SESSILE_API int sessile_session_set_time(sessile_session *session, int64_t unix_seconds);
 
 /* The one stream of a session that has just one (TLS), from connect or accept on; else NULL. Borrowed. */

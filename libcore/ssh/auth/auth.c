@@ -51,7 +51,12 @@ int auth_recv_service_request(struct ssh *ssh, struct reader *r)
     if (!reader_is(&name, SERVICE_NAME))
         return ssh_fail(ssh, DISCONNECT_SERVICE_NOT_AVAILABLE, SESSILE_ERR_PROTOCOL,
                         "SERVICE_REQUEST asks for \"%s\" before authentication", reader_escape(escaped, &name));
-    if ((result = send_service(ssh, MSG_SERVICE_ACCEPT)) < 0 || (result = ssh_enter(ssh, SSH_AUTH)) < 0)
+    if ((result = send_service(ssh, MSG_SERVICE_ACCEPT)) < 0)
+        return result;
+    /* Some clients, paramiko among them, ask anew before each attempt. */
+    if (ssh->phase == SSH_AUTH)
+        return SESSILE_OK;
+    if ((result = ssh_enter(ssh, SSH_AUTH)) < 0)
         return result;
     return send_banner(ssh);
 }

@@ -45,7 +45,7 @@ static const struct message messages[] = {
     {MSG_IGNORE, "IGNORE", BOTH, IN_ALL, 0, 0, basic_recv_ignore},
     {MSG_UNIMPLEMENTED, "UNIMPLEMENTED", BOTH, IN_ALL, 0, 0, basic_recv_unimplemented},
     {MSG_DEBUG, "DEBUG", BOTH, IN_ALL, 0, 0, basic_recv_debug},
-    {MSG_SERVICE_REQUEST, "SERVICE_REQUEST", SERVER, IN_SERVICE, 0, 0, auth_recv_service_request},
+    {MSG_SERVICE_REQUEST, "SERVICE_REQUEST", SERVER, IN_SERVICE | IN_AUTH, 0, 0, auth_recv_service_request},
     {MSG_SERVICE_ACCEPT, "SERVICE_ACCEPT", CLIENT, IN_SERVICE, 0, 0, auth_recv_service_accept},
     {MSG_EXT_INFO, "EXT_INFO", BOTH, IN_SERVICE | IN_AUTH, 0, 0, ext_info_recv},
     {MSG_KEXINIT, "KEXINIT", BOTH, IN_FIRST | IN_SERVICE | IN_AUTH | IN_OPEN, 0, 0, kex_recv_init},

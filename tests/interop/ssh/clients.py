@@ -29,6 +29,8 @@ class Job:
     user: str = USER
     key: Key | None = None
     password: Path | None = None
+    # The key of this machine, as whose user it logs in (hostbased).
+    machine: Key | None = None
     known_hosts: Path | None = None
     known_keys: tuple = ()
     command: str | None = None
@@ -285,6 +287,7 @@ class Own(Client):
         words = [*self.program, *options("-p", job.port), *options("-l", job.user)]
         words += options("-i", job.key and job.key.path)
         words += options("--password-file", job.password)
+        words += options("--hostbased", job.machine and job.machine.path)
         words += options("--known-hosts", job.known_hosts)
         words += ["--host-key-check", "yes" if job.known_hosts else "no"]
         words += [*options("--kex", job.kex), *options("--ciphers", job.cipher), *options("--macs", job.mac),

@@ -2,6 +2,7 @@
 """Keys for the occasion, made with ssh-keygen: one of each type, an authority with certificates, a stranger's."""
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -117,6 +118,10 @@ class Keys:
 
     def authorized_for(self, algorithm):
         return self.authorized_authority if algorithm.endswith(CERTIFIED) else self.authorized
+
+    def machines(self, key):
+        """A file that knows this machine by a key."""
+        return self.write("machines", [f"{socket.gethostname()} {key.line}"])
 
     def known_hosts(self, path, port, keys, authority=False):
         """A file that knows these keys for a port; with authority, those whose certificates it signs."""

@@ -10,7 +10,9 @@ import re
 import subprocess
 from dataclasses import dataclass, replace
 from functools import cache
+from getpass import getuser
 from pathlib import Path
+from socket import gethostname
 
 import build
 from algorithms import Suite
@@ -29,9 +31,12 @@ class Service:
     host_keys: tuple
     authorized: Path | None = None
     passwords: Path | None = None
+    # A file of machines whose users are trusted.
+    machines: Path | None = None
     forward: bool = False
-    # Of OpenSSH's alone: what it wants one after the other, and how much it says.
+    # What it wants one after the other, or the one that it takes.
     methods: str | None = None
+    # Of OpenSSH's alone: how much it says.
     log: str = "VERBOSE"
     rekey: int = 0
     suite: Suite | None = None
@@ -104,6 +109,17 @@ def on_free_port(children, service, command, says, **more):
 
 
 class Openssh(Server):
+    def trust_machines(self, children, service):
+        """Settings for hostbased: it looks in the user's own files, for the machine and for its user."""
+        if not service.machines:
+            return {}
+        folder = children.folder / ".ssh"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / "known_hosts").write_text(service.machines.read_text())
+        (children.folder / ".shosts").write_text(f"{gethostname()} {getuser()}\n")
+        return {"HostbasedAuthentication": "yes", "HostbasedUsesNameFromPacketOnly": "yes", "IgnoreRhosts": "no",
+                "IgnoreUserKnownHosts": "no"}
+
     def config(self, children, service, port):
         keys = [line for key in service.host_keys for line in (
             f"HostKey {key.path}", *([f"HostCertificate {key.certificate}"] if key.certificate.exists() else []))]
@@ -116,7 +132,7 @@ class Openssh(Server):
             "RekeyLimit": service.rekey or None, "AuthenticationMethods": service.methods,
             "KexAlgorithms": service.kex, "Ciphers": service.cipher,
             "MACs": service.mac, "HostKeyAlgorithms": service.host_key,
-            "PubkeyAcceptedAlgorithms": service.user_key}
+            "PubkeyAcceptedAlgorithms": service.user_key, **self.trust_machines(children, service)}
         path = children.path(".sshd_config")
         lines = [f"{name} {value}" for name, value in given.items() if value is not None]
         path.write_text("".join(f"{line}\n" for line in (*lines, *keys)))
@@ -162,7 +178,8 @@ class Own(Server):
         given = {"--authorized-keys": service.authorized, "--password-file": service.passwords, "--kex": service.kex,
                  "--ciphers": service.cipher, "--macs": service.mac, "--host-key-algorithms": service.host_key,
                  "--user-key-algorithms": service.user_key, "--compression": service.compression,
-                 "--rekey-bytes": service.rekey or None}
+                 "--rekey-bytes": service.rekey or None, "--hostbased": service.machines,
+                 "--auth-methods": service.methods}
         return [*(word for key in service.host_keys for word in self.key_words(key)),
                 *(word for name, value in given.items() if value for word in (name, value)),
                 *(["--allow-forward"] if service.forward else [])]

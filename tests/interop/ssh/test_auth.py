@@ -8,6 +8,9 @@ from clients import Openssh, finish
 from keys import PASSWORD
 
 IN = "echo in"
+# Those that have it: OpenSSH's server only by way of PAM, dropbear's not at all.
+ASKED_CLIENTS = ("OpenSSH", "dropbear", "PuTTY", "libssh", "libssh2", "paramiko", "asyncssh", "Go x/crypto/ssh")
+ASKING_SERVERS = ("libssh", "paramiko", "asyncssh", "Go x/crypto/ssh")
 
 
 def check_in(outcome):
@@ -141,17 +144,44 @@ def test_our_client_gives_both(server, ours, children, keys, good):
         check_refused(ours, outcome, ours.denied)
 
 
-@pytest.mark.interop("keyboard-interactive")
-@pytest.mark.parametrize("good", [True, False])
-def test_our_server_asks(serve, children, keys, good):
-    client = Openssh(methods="keyboard-interactive")
-    ours = serve("--auth-methods", "keyboard-interactive", authorized=None, passwords=keys.passwords)
-    outcome = client.run(children, ours.job(
-        children, keys, command=IN, password=keys.password if good else keys.wrong_password))
-    if good:
-        check_in(outcome)
-    else:
-        check_refused(client, outcome, client.denied)
+@pytest.mark.interop("keyboard-interactive; a wrong answer is refused")
+@pytest.mark.parametrize("client", ASKED_CLIENTS, indirect=True)
+def test_our_server_asks(client, serve, children, keys):
+    if client.name == "OpenSSH":
+        client = Openssh(methods="keyboard-interactive")
+    ours = serve(methods="keyboard-interactive", authorized=None, passwords=keys.passwords)
+    check_in(client.run(children, ours.job(children, keys, password=keys.password, command=IN)))
+    bad = client.run(children, ours.job(children, keys, password=keys.wrong_password, command=IN))
+    check_refused(client, bad, client.denied)
+
+
+@pytest.mark.interop("keyboard-interactive; a wrong answer is refused")
+@pytest.mark.parametrize("server", ASKING_SERVERS, indirect=True)
+def test_our_client_answers(server, ours, children, keys):
+    theirs = server(methods="keyboard-interactive", authorized=None, passwords=keys.passwords)
+    check_in(ours.run(children, theirs.job(children, keys, password=keys.password, command=IN)))
+    bad = ours.run(children, theirs.job(children, keys, password=keys.wrong_password, command=IN))
+    check_refused(ours, bad, ours.denied)
+
+
+# ---- Machines ----
+
+@pytest.mark.interop("hostbased; another machine is refused, and another name there")
+@pytest.mark.parametrize("client", ["libssh2", "asyncssh"], indirect=True)
+def test_our_server_trusts_a_machine(client, serve, children, keys):
+    ours = serve(authorized=None, machines=keys.machines(keys.other_host))
+    check_in(client.run(children, ours.job(children, keys, machine=keys.other_host, command=IN)))
+    bad = client.run(children, ours.job(children, keys, machine=keys.stranger, command=IN))
+    check_refused(client, bad, client.denied)
+
+
+@pytest.mark.interop("hostbased; another machine is refused, and another name there")
+@pytest.mark.parametrize("server", ["OpenSSH", "asyncssh"], indirect=True)
+def test_our_client_speaks_for_its_machine(server, ours, children, keys):
+    theirs = server(authorized=None, machines=keys.machines(keys.other_host))
+    check_in(ours.run(children, theirs.job(children, keys, machine=keys.other_host, command=IN)))
+    bad = ours.run(children, theirs.job(children, keys, machine=keys.stranger, command=IN))
+    check_refused(ours, bad, ours.denied)
 
 
 @pytest.mark.interop("a password is nowhere in what the client says")

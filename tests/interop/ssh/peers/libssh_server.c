@@ -45,7 +45,7 @@ static struct {
     struct join *joins;
     int authenticated, listener, knocked;
     struct ssh_server_callbacks_struct callbacks;
-    char bound_address[256];
+    char bound_address[256], asked[256];
     int bound_port;
 } peer = {.listener = -1};
 
@@ -455,11 +455,13 @@ static void on_interactive(ssh_message message)
     char echo[] = {0};
 
     if (!ssh_message_auth_kbdint_is_response(message)) {
+        /* The answer does not say whose it is. */
+        snprintf(peer.asked, sizeof peer.asked, "%s", ssh_message_auth_user(message));
         ssh_message_auth_interactive_request(message, "", "", 1, prompts, echo);
         return;
     }
     const char *password = ssh_userauth_kbdint_getanswer(peer.session, 0);
-    if (password && on_password(peer.session, ssh_message_auth_user(message), password, NULL) == SSH_AUTH_SUCCESS)
+    if (password && on_password(peer.session, peer.asked, password, NULL) == SSH_AUTH_SUCCESS)
         ssh_message_auth_reply_success(message, 0);
     else
         ssh_message_reply_default(message);

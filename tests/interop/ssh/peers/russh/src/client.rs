@@ -84,15 +84,24 @@ fn known_hosts(path: &Path) -> Vec<Entry> {
 /// A certificate's signature, with the hash that was chosen: the library itself takes its own choice.
 struct Holder(PrivateKey);
 
+/// Why it came to no answer.
+struct NotSigned(String);
+
+impl<E: std::error::Error> From<E> for NotSigned {
+    fn from(error: E) -> Self {
+        NotSigned(error.to_string())
+    }
+}
+
 impl russh::Signer for Holder {
-    type Error = Error;
+    type Error = NotSigned;
 
     async fn auth_sign(
         &mut self,
         _key: &AgentIdentity,
         hash: Option<HashAlg>,
         mut data: Vec<u8>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Vec<u8>, NotSigned> {
         let signed: russh::keys::ssh_key::Signature = match self.0.key_data() {
             KeypairData::Rsa(pair) => signature::Signer::try_sign(&(pair, hash), &data)?,
             pair => signature::Signer::try_sign(pair, &data)?,
@@ -102,9 +111,9 @@ impl russh::Signer for Holder {
     }
 }
 
-async fn authenticate(session: &mut Handle<Host>, o: &Options) -> Result<AuthResult, Error> {
+async fn authenticate(session: &mut Handle<Host>, o: &Options) -> Result<AuthResult, NotSigned> {
     if let Some(path) = &o.passwords {
-        return session.authenticate_password(&o.user, read(path).trim_end_matches('\n')).await;
+        return Ok(session.authenticate_password(&o.user, read(path).trim_end_matches('\n')).await?);
     }
     let Some(path) = &o.key else { fail("usage", "neither a key nor a password") };
     let (key, certificate) = load(path);
@@ -117,7 +126,7 @@ async fn authenticate(session: &mut Handle<Host>, o: &Options) -> Result<AuthRes
         Some(certificate) => session.authenticate_certificate_with(&o.user, certificate, hash, &mut Holder(key)).await,
         None => {
             let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-            session.authenticate_publickey(&o.user, key).await
+            Ok(session.authenticate_publickey(&o.user, key).await?)
         }
     }
 }
@@ -143,7 +152,7 @@ pub async fn connect(o: Options) -> i32 {
     match authenticate(&mut session, &o).await {
         Ok(AuthResult::Success) => (),
         Ok(_) => fail("denied", "nothing that the server takes"),
-        Err(error) => fail("connect", error),
+        Err(NotSigned(error)) => fail("connect", error),
     }
     let done = match (&o.direct, port) {
         (Some(target), _) => relay(&session, target).await,

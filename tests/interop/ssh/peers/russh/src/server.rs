@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::options::{fail, key_algorithms, load, read, Options};
-use crate::relay::{from_channel, join, to_channel};
+use crate::relay::{from_channel, join};
 use crate::trust::good_certificate;
 
 /// What all connections share.
