@@ -240,7 +240,8 @@ static void play_all(const struct scenario *scenario)
         ;
     for (i = 0; run_once(scenario, FAILING_OPENSSL, i, 0); i += step)
         ;
-    assert_true(i > 100);
+    if (i < 50) /* 3.5 needs fewer than 3.0 */
+        fail_msg("%s: libcrypto has allocated %zu times at most", scenario->name, i);
     for (i = 0; run_once(scenario, FAILING_OPENSSL, i, 1); i += step * 3)
         ;
     sessile_ssh_config_free(client);
