@@ -13,7 +13,7 @@
 #include "common/ssh_client.h"
 #include "common/util.h"
 
-enum { OPTION_KNOWN_HOSTS = 1, OPTION_CHECK, OPTION_PASSWORD_FILE, OPTION_AGENT };
+enum { OPTION_KNOWN_HOSTS = 1, OPTION_CHECK, OPTION_PASSWORD_FILE, OPTION_AGENT, OPTION_HOSTBASED };
 
 static const struct option long_options[] = {
     {"port", required_argument, NULL, 'p'},
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"host-key-check", required_argument, NULL, OPTION_CHECK},
     {"password-file", required_argument, NULL, OPTION_PASSWORD_FILE},
     {"agent", no_argument, NULL, OPTION_AGENT},
+    {"hostbased", required_argument, NULL, OPTION_HOSTBASED},
     {"help", no_argument, NULL, 'h'},
     SSH_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
@@ -37,6 +38,7 @@ static const char help[] =
     "                           public key where the agent has the private one\n"
     "  --password-file FILE     its first line is the password; for a key's passphrase as well\n"
     "  --agent                  log in with the keys of the agent that SSH_AUTH_SOCK names\n"
+    "  --hostbased FILE         log in as a user of this machine, which FILE is the private key of\n"
     "  --known-hosts FILE       the host keys that are known (~/.ssh/known_hosts)\n"
     "  --host-key-check WHAT    of a host that is not known: ask; yes: never; no: any will do, insecure\n"
     "  -t, -T                   with a terminal, without one\n"
@@ -224,6 +226,9 @@ static int take_value(struct ssh_client *client, struct arguments *arguments, in
     case OPTION_PASSWORD_FILE:
         load_password(client, value);
         return 1;
+    case OPTION_HOSTBASED:
+        client->machine_key_path = value;
+        return 1;
     default:
         return 0;
     }
@@ -246,6 +251,7 @@ static char *join_words(int count, char **words)
 
 static void parse_host(struct ssh_client *client, const struct arguments *arguments, const char *text)
 {
+    client->local_user = this_user();
     if (arguments->jumps != NULL) {
         parse_jumps(client, arguments->jumps);
     }
@@ -255,7 +261,7 @@ static void parse_host(struct ssh_client *client, const struct arguments *argume
     for (size_t i = 0; i < client->hop_count; i++) {
         struct hop *hop = &client->hops[i];
         if (hop->user == NULL) {
-            hop->user = need_string(hop == last && arguments->user != NULL ? arguments->user : this_user());
+            hop->user = need_string(hop == last && arguments->user != NULL ? arguments->user : client->local_user);
         }
     }
 }
@@ -299,6 +305,7 @@ static void forget(struct ssh_client *client)
     secret_free(client->new_password);
     free(client->home_known_hosts);
     free(client->command);
+    sessile_key_free(client->machine_key);
     sessile_ssh_config_free(client->config);
 }
 

@@ -33,6 +33,7 @@ struct program {
     const char *banner;
     const char *moduli;
     const char *krl;
+    const char *hosts;
     unsigned long once; /* stop after so many connections; 0: never */
     unsigned long taken;
 };
@@ -49,6 +50,7 @@ enum {
     OPTION_BANNER,
     OPTION_MODULI,
     OPTION_KRL,
+    OPTION_HOSTBASED,
     OPTION_ALLOW_FORWARD,
     OPTION_SUBSYSTEM,
     OPTION_ONCE
@@ -67,6 +69,7 @@ static const struct option long_options[] = {
     {"banner", required_argument, NULL, OPTION_BANNER},
     {"moduli", required_argument, NULL, OPTION_MODULI},
     {"revoked-keys", required_argument, NULL, OPTION_KRL},
+    {"hostbased", required_argument, NULL, OPTION_HOSTBASED},
     {"allow-forward", no_argument, NULL, OPTION_ALLOW_FORWARD},
     {"subsystem", required_argument, NULL, OPTION_SUBSYSTEM},
     {"once", no_argument, NULL, OPTION_ONCE},
@@ -88,6 +91,7 @@ static const char help[] =
     "  --trusted-user-ca FILE   keys whose certificates may log in\n"
     "  --revoked-keys FILE      keys that may not: a list of ssh-keygen -k, or public keys\n"
     "  --password-file FILE     lines USER:PASSWORD; also for keyboard-interactive\n"
+    "  --hostbased FILE         machines (known_hosts) whose users may log in by the name they have there\n"
     "  --auth-methods LIST      such as \"publickey,password\" (both), \"publickey password\" (one of them);\n"
     "                           without it, any one that there is a file for\n"
     "  --banner FILE            a text for clients to show\n"
@@ -124,6 +128,7 @@ static int take_file(struct program *program, int option, const char *value)
         [OPTION_BANNER] = &program->banner,
         [OPTION_MODULI] = &program->moduli,
         [OPTION_KRL] = &program->krl,
+        [OPTION_HOSTBASED] = &program->hosts,
         [OPTION_LISTEN] = &program->host,
         [OPTION_ONCE] = NULL,
     };
@@ -229,6 +234,19 @@ static sessile_authorized_keys *load_keys(const char *path)
     return keys;
 }
 
+static sessile_known_hosts *load_hosts(const char *path)
+{
+    char error[256];
+    size_t size;
+    sessile_known_hosts *hosts = NULL;
+    char *text = (char *)file_load(path, &size);
+    if (sessile_known_hosts_read(text, size, NULL, &hosts, error, sizeof error) < 0) {
+        die("%s: %s", path, error);
+    }
+    free(text);
+    return hosts;
+}
+
 static void use_file(sessile_ssh_config *config, const char *option, const char *path,
                      int (*set)(sessile_ssh_config *config, const void *data, size_t size))
 {
@@ -259,6 +277,9 @@ static const char *methods_of(const struct program *program)
     if (program->auth_methods != NULL) {
         return program->auth_methods;
     }
+    if (program->hosts != NULL) {
+        return "hostbased publickey password keyboard-interactive";
+    }
     if (program->passwords == NULL) {
         return "publickey";
     }
@@ -287,6 +308,7 @@ static void configure(struct program *program)
     ssh_config_need(sessile_ssh_config_check(config), config, "the options", "do not fit");
     server->authorized_keys = program->authorized_keys != NULL ? load_keys(program->authorized_keys) : NULL;
     server->authorities = program->authorities != NULL ? load_keys(program->authorities) : NULL;
+    server->hosts = program->hosts != NULL ? load_hosts(program->hosts) : NULL;
     server->passwords = program->passwords != NULL ? (char *)file_load(program->passwords, &size) : NULL;
 }
 

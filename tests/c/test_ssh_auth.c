@@ -630,7 +630,8 @@ static int choose_hostbased(struct ssh_peer *peer, enum ssh_event event)
 
     if (event == SSH_QUESTION && sessile_question_kind(question) == SESSILE_QUESTION_SSH_AUTHENTICATE) {
         sessile_ssh_question_use_key(question, peer->app);
-        sessile_question_put(question, SESSILE_ITEM_HOST, "desk.example", 12);
+        /* With the root, as OpenSSH writes it: the server's question is without it. */
+        sessile_question_put(question, SESSILE_ITEM_HOST, "desk.example.", 13);
         sessile_question_put(question, SESSILE_ITEM_USER, "al", 2);
         peer->method = "hostbased";
     }

@@ -140,6 +140,8 @@ static int on_notice(sessile_session *session, int kind, const void *data, size_
         print_escaped(stderr, data, size);
     } else if (kind == SESSILE_NOTICE_SSH_DISCONNECT && !client->ending) {
         fprintf(stderr, "%s: %s says: %.*s\n", program_name, hop->host, (int)size, (const char *)data);
+    } else if (kind == SESSILE_NOTICE_SSH_REKEYED && client->options.verbose > 0) {
+        warn("%s: new keys", hop->host);
     } else if (kind == SESSILE_NOTICE_SSH_FORWARDED || kind == SESSILE_NOTICE_SSH_FORWARD_REFUSED) {
         tunnels_notice(client, kind, data);
     }

@@ -60,6 +60,8 @@ struct ssh_client {
     size_t hop_count;
     const char *keys[KEYS_MOST];
     size_t key_count;
+    const char *machine_key_path; /* for hostbased; NULL: none */
+    const char *local_user;
     const char *known_hosts_path;
     enum check check;
     char *password; /* from a file; NULL: none */
@@ -77,8 +79,9 @@ struct ssh_client {
     size_t remote_count;
 
     /* what there is */
-    struct wire *wire;      /* of the first hop; NULL: gone */
-    sessile_session *agent; /* NULL: none */
+    struct wire *wire;        /* of the first hop; NULL: gone */
+    sessile_session *agent;   /* NULL: none */
+    sessile_key *machine_key; /* NULL: none */
     int agent_listed;
     int agent_bound;
     struct prompt prompt;

@@ -76,6 +76,8 @@ static int on_notice(sessile_session *session, int kind, const void *data, size_
         file_append_line(options->keylog, data, size);
     } else if (kind == SESSILE_NOTICE_SSH_DISCONNECT && options->verbose > 0) {
         warn("%s: the client ends: %s", guest->address, (const char *)data);
+    } else if (kind == SESSILE_NOTICE_SSH_REKEYED && options->verbose > 0) {
+        warn("%s: new keys", guest->address);
     }
     return 0;
 }
@@ -220,5 +222,6 @@ void ssh_server_free(struct ssh_server *server)
     sessile_ssh_config_free(server->config);
     sessile_authorized_keys_free(server->authorized_keys);
     sessile_authorized_keys_free(server->authorities);
+    sessile_known_hosts_free(server->hosts);
     free(server->passwords);
 }

@@ -26,6 +26,7 @@ struct ssh_server {
     sessile_callbacks *callbacks;
     sessile_authorized_keys *authorized_keys; /* NULL: none */
     sessile_authorized_keys *authorities;     /* NULL: none */
+    sessile_known_hosts *hosts;               /* whose users are trusted; NULL: none */
     char *passwords;                          /* lines "user:password"; NULL: none */
     const char *subsystems[SUBSYSTEMS_MOST];  /* "NAME=COMMAND" */
     size_t subsystem_count;

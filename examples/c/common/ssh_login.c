@@ -110,6 +110,25 @@ static int publickey_is_good(struct ssh_guest *guest, sessile_question *question
     return good;
 }
 
+/* ---- machines ---- */
+
+/* A machine that is known speaks for its users, each by the name that it has there. */
+static int hostbased_is_good(const struct ssh_guest *guest, sessile_question *question)
+{
+    const void *data;
+    size_t size;
+    sessile_key *key = NULL;
+    if (guest->server->hosts == NULL || sessile_question_get(question, SESSILE_ITEM_KEY, 0, &data, &size) != 0 ||
+        sessile_key_from_blob(data, size, &key, NULL, 0) != 0) {
+        return 0;
+    }
+    int status = sessile_known_hosts_check(guest->server->hosts, item_text(question, SESSILE_ITEM_HOST), 0, key,
+                                           (int64_t)time(NULL), NULL, NULL, NULL, 0);
+    sessile_key_free(key);
+    return status == SESSILE_HOST_KNOWN &&
+           strcmp(item_text(question, SESSILE_ITEM_HOST_USER), item_text(question, SESSILE_ITEM_USER)) == 0;
+}
+
 /* ---- steps ---- */
 
 static int ask_password(const struct ssh_guest *guest, sessile_question *question)
@@ -131,6 +150,9 @@ static int step_is_good(struct ssh_guest *guest, sessile_question *question)
     }
     if (strcmp(method, "publickey") == 0) {
         return publickey_is_good(guest, question);
+    }
+    if (strcmp(method, "hostbased") == 0) {
+        return hostbased_is_good(guest, question);
     }
     return strcmp(method, "keyboard-interactive") == 0 && ask_password(guest, question);
 }

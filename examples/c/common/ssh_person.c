@@ -117,6 +117,15 @@ static void load_usual_keys(struct ssh_client *client)
     }
 }
 
+static void load_machine_key(struct ssh_client *client)
+{
+    int encrypted;
+    client->machine_key = ssh_key_load(client->machine_key_path, NULL, &encrypted);
+    if (encrypted) {
+        die("--hostbased %s: it needs a passphrase", client->machine_key_path);
+    }
+}
+
 void person_load(struct ssh_client *client)
 {
     if (client->check == CHECK_NO) {
@@ -127,7 +136,10 @@ void person_load(struct ssh_client *client)
     for (size_t i = 0; i < client->key_count; i++) {
         load_key(client, client->keys[i]);
     }
-    if (client->key_count == 0 && client->password == NULL && !client->use_agent) {
+    if (client->machine_key_path != NULL) {
+        load_machine_key(client);
+    }
+    if (client->key_count == 0 && client->password == NULL && !client->use_agent && client->machine_key == NULL) {
         load_usual_keys(client);
     }
     ssh_config_need(sessile_ssh_config_check(client->config), client->config, "the options", "do not fit");
@@ -259,11 +271,24 @@ static int choose(sessile_question *question, const char *method)
     return 0;
 }
 
+static int choose_hostbased(const struct ssh_client *client, sessile_question *question)
+{
+    char host[NET_HOST_SIZE] = "";
+    (void)gethostname(host, sizeof host - 1);
+    sessile_ssh_question_use_key(question, client->machine_key);
+    sessile_question_put(question, SESSILE_ITEM_HOST, host, strlen(host));
+    sessile_question_put(question, SESSILE_ITEM_USER, client->local_user, strlen(client->local_user));
+    return choose(question, "hostbased");
+}
+
 static int authenticate(struct hop *hop, sessile_question *question)
 {
     char text[600];
     const struct ssh_client *client = hop->client;
     const char *password = client->password;
+    if (client->machine_key != NULL && may_try(question, "hostbased", 1)) {
+        return choose_hostbased(client, question);
+    }
     if (password != NULL && may_try(question, "password", 1)) {
         sessile_question_put(question, SESSILE_ITEM_PASSWORD, password, strlen(password));
         return choose(question, "password");

@@ -48,11 +48,12 @@
  *     not revoked; whether its authority is trusted, and one of its principals may log in as USER, is for the answer to
  *     decide: sessile_authorized_keys_match() and sessile_authorities_match() do (trust.h);
  *   "keyboard-interactive": nothing more: the first round;
- *   "hostbased": KEY, ALGORITHM, HOST, HOST_USER; the signature is good, and a certificate is in force, for HOST and
- * not revoked: sessile_known_hosts_check() knows whether its authority is trusted. To give: for "password", PROMPT with
- * a refusal asks the client for a new one; for "keyboard-interactive" NAME, INSTRUCTION, PROMPT, ECHO ("1" or "0" for
- * each): accepting with prompts asks them, accepting without authenticates. Blocks. Refusal: the step failed. A key is
- * asked twice, once without and once with its signature: what was said the first time counts for nothing the second.
+ *   "hostbased": KEY, ALGORITHM, HOST (without a dot at its end), HOST_USER; the signature is good, and a certificate
+ * is in force, for HOST and not revoked: sessile_known_hosts_check() knows whether its authority is trusted. To give:
+ * for "password", PROMPT with a refusal asks the client for a new one; for "keyboard-interactive" NAME, INSTRUCTION,
+ * PROMPT, ECHO ("1" or "0" for each): accepting with prompts asks them, accepting without authenticates. Blocks.
+ * Refusal: the step failed. A key is asked twice, once without and once with its signature: what was said the first
+ * time counts for nothing the second.
  *
  * SSH_RESPONSES, servers. The answers to prompts. To read: USER, RESPONSE (each). To give: as before, another round.
  *   Accepting without prompts authenticates. Blocks. Refusal: the step failed.

@@ -52,7 +52,6 @@ static int key_acceptable(struct ssh *ssh, const struct key_algorithm *algorithm
                           const struct reader *host)
 {
     char name[AUTH_HOST_MAX + 1] = "";
-    size_t size = host->left;
 
     if (!key_algorithm_fits(algorithm, key) || sessile_key_has_certificate(key) != algorithm->certificate)
         return 0;
@@ -60,13 +59,19 @@ static int key_acceptable(struct ssh *ssh, const struct key_algorithm *algorithm
         return 0;
     if (!algorithm->certificate)
         return 1;
-    if (size && host->data[size - 1] == '.') /* the root, which clients write, and certificates do not */
-        size--;
-    if (size)
-        memcpy(name, host->data, size);
+    if (host->left)
+        memcpy(name, host->data, host->left);
     return ssh_authority_allowed(ssh, key) &&
            sessile_certificate_check(key, SESSILE_CERTIFICATE_HOST, name, NULL, session_time(ssh->session), NULL, 0) ==
                SESSILE_OK;
+}
+
+/* Without the root at its end, which clients write, and neither certificates nor known hosts do. */
+static struct reader without_root(struct reader host)
+{
+    if (host.left && host.data[host.left - 1] == '.')
+        host.left--;
+    return host;
 }
 
 static int take_host_key(struct ssh *ssh, const struct reader *algorithm, const struct reader *blob,
@@ -92,18 +97,18 @@ static int hostbased_request(struct ssh *ssh, struct reader *r)
 {
     struct reader name = get_text(r, AUTH_NAME_MAX), blob = get_sub32(r);
     struct reader host = get_text(r, AUTH_HOST_MAX), user = get_text(r, AUTH_USER_MAX);
-    struct reader signature = get_sub32(r);
+    struct reader signature = get_sub32(r), plain = without_root(host);
     const struct key_algorithm *algorithm;
     sessile_key *key;
     int result;
 
     if (!reader_done(r))
         return SESSILE_OK;
-    if ((result = take_host_key(ssh, &name, &blob, &host, &algorithm, &key)) != 0)
+    if ((result = take_host_key(ssh, &name, &blob, &plain, &algorithm, &key)) != 0)
         return result < 0 ? result : server_failure(ssh);
     result = claim_good(ssh, algorithm, key, &host, &user, &signature);
     if (result)
-        result = ask_about(ssh, algorithm, key, &host, &user);
+        result = ask_about(ssh, algorithm, key, &plain, &user);
     else
         result = server_failure(ssh);
     sessile_key_free(key);
