@@ -297,6 +297,34 @@ static void one_that_is_being_decided_is_not_asked_for_twice(void **state)
     assert_non_null(sessile_ssh_open_forwarded_tcp(server.side.wire.session, "h", 1, "o", 1, NULL, NULL));
 }
 
+/* A cancel that comes too late is none of what is asked for since. */
+static void a_second_cancel_leaves_the_next_one_alone(void **state)
+{
+    sessile_question *cancels[2], *next;
+
+    (void)state;
+    open_start(&server, SESSILE_SERVER, NULL);
+    listen("h", 1, NULL, 1);
+    assert_sent(&server, "b", SUCCESS);
+    server.side.recorder.answer = ANSWER_KEEP;
+    for (int i = 0; i < 2; i++) {
+        arrive(&server, "bsbsu", GLOBAL, "cancel-tcpip-forward", 1, "h", 1u);
+        cancels[i] = server.side.recorder.question;
+    }
+    sessile_question_accept(cancels[0]);
+    assert_sent(&server, "b", SUCCESS);
+    arrive(&server, "bsbsu", GLOBAL, "tcpip-forward", 1, "h", 1u);
+    next = server.side.recorder.question;
+    sessile_question_accept(cancels[1]);
+    assert_sent(&server, "b", DENIED);
+    sessile_question_accept(next);
+    assert_sent(&server, "b", SUCCESS);
+    assert_non_null(sessile_ssh_open_forwarded_tcp(server.side.wire.session, "h", 1, "o", 1, NULL, NULL));
+    sessile_question_free(cancels[0]);
+    sessile_question_free(cancels[1]);
+    sessile_question_free(next);
+}
+
 static void server_forwards_paths(void **state)
 {
     sessile_session *session;
@@ -492,6 +520,7 @@ int main(void)
         TEST(port_zero_needs_the_port_that_was_chosen),
         TEST(only_what_is_listened_on_is_cancelled),
         TEST(one_that_is_being_decided_is_not_asked_for_twice),
+        TEST(a_second_cancel_leaves_the_next_one_alone),
         TEST(server_forwards_paths),
         TEST(listeners_are_limited),
         TEST(agent_channels_come_only_where_agent_forwarding_was_granted),

@@ -251,18 +251,24 @@ static void server_proves_no_key_that_is_not_its_own(void **state)
 static sessile_key *new_key;
 
 /* A client that wants to know of new keys, and a server's announcement of its present one and a new one. */
-static void announced(int wants)
+static void announced_to(sessile_ssh_config *config)
 {
-    sessile_ssh_config *config = open_config(SESSILE_CLIENT);
     sessile_key *present;
 
-    sessile_ssh_config_ask_new_host_keys(config, wants);
     open_start(&client, SESSILE_CLIENT, config);
     present = sessile_ssh_host_key(client.side.wire.session);
     if (!new_key)
         assert_int_equal(sessile_key_generate("ecdsa-sha2-nistp384", 0, NULL, &new_key), 0);
     assert_true(arrive(&client, "bsbddd", GLOBAL, "hostkeys-00@openssh.com", 0, present->blob, present->blob_size,
                        "\0\0\0\3new", (size_t)7, new_key->blob, new_key->blob_size) > 0);
+}
+
+static void announced(int wants)
+{
+    sessile_ssh_config *config = open_config(SESSILE_CLIENT);
+
+    sessile_ssh_config_ask_new_host_keys(config, wants);
+    announced_to(config);
 }
 
 static void sign_challenge(sessile_key *key, const char *name, struct writer *signature)
@@ -340,6 +346,19 @@ static void client_that_does_not_want_to_know_asks_nothing(void **state)
     assert_told(&client, "");
 }
 
+/* Whoever sits on the wire has keys to announce as well. */
+static void client_that_takes_any_host_key_learns_no_other(void **state)
+{
+    sessile_ssh_config *config = open_config(SESSILE_CLIENT);
+
+    (void)state;
+    sessile_ssh_config_ask_new_host_keys(config, 1);
+    sessile_ssh_config_insecure_any_host_key(config, 1);
+    announced_to(config);
+    assert_silent(&client);
+    assert_told(&client, "");
+}
+
 static void known_and_missing_keys_are_told_apart(void **state)
 {
     sessile_ssh_config *config = open_config(SESSILE_CLIENT);
@@ -391,6 +410,7 @@ int main(void)
         TEST(client_asks_about_new_keys_when_they_are_proven),
         TEST(client_believes_no_proof_that_is_not_one),
         TEST(client_that_does_not_want_to_know_asks_nothing),
+        TEST(client_that_takes_any_host_key_learns_no_other),
         TEST(known_and_missing_keys_are_told_apart),
     };
 

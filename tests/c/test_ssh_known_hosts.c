@@ -477,9 +477,11 @@ static void the_keys_of_a_host_are_listed(void **state)
     assert_int_equal(sessile_known_hosts_key(known, "host", 22, 0, &key), 0);
     assert_int_equal(sessile_key_equal(key, trust_key("ed25519 a")), 1);
     sessile_key_free(key);
-    assert_int_equal(sessile_known_hosts_key(known, "host", 2222, 1, &key), 0);
+    assert_int_equal(sessile_known_hosts_key(known, "host", 22, 1, &key), 0);
     assert_int_equal(sessile_key_equal(key, trust_key("ecdsa a")), 1);
     sessile_key_free(key);
+    assert_int_equal(sessile_known_hosts_key(known, "host", 2222, 0, &key), SESSILE_ERR_ARGUMENT);
+    assert_null(key);
     assert_int_equal(sessile_known_hosts_key(known, "host", 22, 2, &key), SESSILE_ERR_ARGUMENT);
     assert_null(key);
     sessile_known_hosts_free(known);

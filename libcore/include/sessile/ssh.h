@@ -106,7 +106,7 @@ SESSILE_API int sessile_ssh_config_insecure_any_host_key(sessile_ssh_config *con
  * signature is a question (SSH_SIGN). key: held. At most 64. */
 SESSILE_API int sessile_ssh_config_add_user_key(sessile_ssh_config *config, sessile_key *key);
 /* Client: take the server's word for further host keys it proves to have (hostkeys-00@openssh.com): each is asked
- * (SSH_HOST_KEYS) once. Off by default. */
+ * (SSH_HOST_KEYS) once; not where any host key will do. Off by default. */
 SESSILE_API int sessile_ssh_config_ask_new_host_keys(sessile_ssh_config *config, int on);
 
 /* Both: revoked keys (trust.h): host keys and authorities on a client, users' keys and authorities on a server. held.

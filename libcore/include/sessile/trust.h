@@ -75,8 +75,8 @@ SESSILE_API int sessile_known_hosts_check(sessile_known_hosts *known_hosts, cons
  * host that it knows. Returns the length, 0 where nothing is known; ERR_ARGUMENT. */
 SESSILE_API int sessile_known_hosts_algorithms(sessile_known_hosts *known_hosts, const char *host, int port, void *data,
                                                size_t size);
-/* A key that is known for the host (authorities and revoked keys apart), by number from 0. *key: the caller's. Returns
- * 0; ERR_ARGUMENT where there is no such number; ERR_MEMORY. */
+/* A key that is known for the host at that very port (authorities and revoked keys apart), by number from 0. *key: the
+ * caller's. Returns 0; ERR_ARGUMENT where there is no such number; ERR_MEMORY. */
 SESSILE_API int sessile_known_hosts_key(sessile_known_hosts *known_hosts, const char *host, int port, size_t index,
                                         sessile_key **key);
 /* A line for the file, with its newline: the host, its name hashed where hashed is not 0, and the key without its

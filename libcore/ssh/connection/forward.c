@@ -198,6 +198,13 @@ int forward_agent_wanted(struct ssh *ssh, const struct field_value *values)
 
 /* ---- the server's side ---- */
 
+/* One that was refused. */
+static void forward_forget(struct connection *c, struct forward *forward)
+{
+    if (forward && !forward->granted)
+        forward_remove(c, forward);
+}
+
 /* One that is asked for stands in the list until it is answered, so that it is not asked for twice; but a port that the
  * application is to choose is nobody else's. */
 static int forward_reserve(struct connection *c, const struct global_type *type, const struct reader *name,
@@ -263,9 +270,10 @@ static int forward_grant(struct ssh *ssh, const struct global_type *type, struct
     struct forward *forward = forward_find(c, name, size, port, type->is_path);
 
     if (type->cancels) {
-        if (forward)
-            forward_remove(c, forward);
-        return forward != NULL;
+        if (!forward || !forward->granted)
+            return 0;
+        forward_remove(c, forward);
+        return 1;
     }
     if (reply->numbers[0] || type->is_path) {
         if (forward)
@@ -295,7 +303,7 @@ void forward_answered(struct ssh *ssh, sessile_question *question)
     if (accepted)
         accepted = forward_grant(ssh, type, reply, name, size, port);
     else if (!type->cancels && (reply->numbers[0] || type->is_path))
-        forward_remove(ssh->connection, forward_find(ssh->connection, name, size, port, type->is_path));
+        forward_forget(ssh->connection, forward_find(ssh->connection, name, size, port, type->is_path));
     reply->outcome = accepted ? QUESTION_ACCEPTED : QUESTION_REFUSED;
     global_answer(ssh);
 }

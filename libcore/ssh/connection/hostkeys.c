@@ -296,7 +296,7 @@ int host_keys_recv(struct ssh *ssh, const struct global_type *type, struct reade
 
     (void)type;
     (void)wanted;
-    if (!ssh->config->ask_new_host_keys || ssh->connection->host_keys_seen) {
+    if (!ssh->config->ask_new_host_keys || ssh->config->any_host_key || ssh->connection->host_keys_seen) {
         get_rest(r);
         return REQUEST_DONE;
     }

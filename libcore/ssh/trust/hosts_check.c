@@ -242,15 +242,11 @@ static int known_hosts_survey(const sessile_known_hosts *known, const char *host
                               struct survey *survey)
 {
     char name[PATTERN_NAME_MAX + 1];
-    int result;
 
     *survey = (struct survey){.index = index};
     if (!known || !host || host_name_make(host, port, name) < 0)
         return SESSILE_ERR_ARGUMENT;
-    result = known_hosts_visit(known, span_of(name), survey_note, survey);
-    if (result < 0 || survey->count || survey->authority || port_is_default(port))
-        return result;
-    return known_hosts_survey(known, host, 0, index, survey);
+    return known_hosts_visit(known, span_of(name), survey_note, survey);
 }
 
 static int survey_has(const struct survey *survey, const struct key_algorithm *algorithm)
@@ -270,6 +266,8 @@ int sessile_known_hosts_algorithms(sessile_known_hosts *known, const char *host,
     struct survey survey;
     int result = !data && size ? SESSILE_ERR_ARGUMENT : known_hosts_survey(known, host, port, 0, &survey);
 
+    if (result >= 0 && !survey.count && !survey.authority && !port_is_default(port)) /* as when it is checked */
+        result = known_hosts_survey(known, host, 0, 0, &survey);
     for (size_t i = 0; result >= 0 && (algorithm = key_algorithm_at(i)); i++) {
         if (!survey_has(&survey, algorithm))
             continue;
