@@ -97,6 +97,7 @@ struct sessile_question {
     unsigned broken : 1; /* an item is missing for lack of memory */
     struct question_items items;
     struct question_items given;
+    int lacking; /* what a put that failed returned: the answer would be less than was meant */
     void *answer;
     void (*release)(void *);
     uintptr_t note;

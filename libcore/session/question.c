@@ -268,6 +268,8 @@ static int question_answer_with(sessile_question *q, int outcome, int reason)
         return result;
     if (!question_is_open(q))
         return guard_leave(&g, SESSILE_ERR_GONE);
+    if (outcome == QUESTION_ACCEPTED && q->lacking)
+        return guard_leave(&g, q->lacking);
     q->outcome = outcome;
     q->reason = reason;
     if (!q->asking)
@@ -409,8 +411,8 @@ int sessile_question_get(sessile_question *q, int item, size_t index, const void
 
 static int question_give(sessile_question *q, int item, const void *data, size_t size)
 {
-    if (!question_is_open(q))
-        return SESSILE_ERR_GONE;
+    if ((!data && size) || item < 0 || item > 63 || !(q->kind->puts >> item & 1))
+        return SESSILE_ERR_ARGUMENT;
     if (q->given.count >= GIVEN_LIMIT || size > GIVEN_BYTES_LIMIT - items_bytes(&q->given))
         return SESSILE_ERR_LIMIT;
     return items_add(&q->given, item, data, size);
@@ -421,8 +423,14 @@ int sessile_question_put(sessile_question *q, int item, const void *data, size_t
     struct guard g;
     int result;
 
-    if (!q || (!data && size) || item < 0 || item > 63 || !(q->kind->puts >> item & 1))
+    if (!q)
         return SESSILE_ERR_ARGUMENT;
-    result = guard_enter_live(&g, q->session);
-    return result < 0 ? result : guard_leave(&g, question_give(q, item, data, size));
+    if ((result = guard_enter_live(&g, q->session)) < 0)
+        return result;
+    if (!question_is_open(q))
+        return guard_leave(&g, SESSILE_ERR_GONE);
+    result = question_give(q, item, data, size);
+    if (result == SESSILE_ERR_MEMORY || result == SESSILE_ERR_LIMIT)
+        q->lacking = result;
+    return guard_leave(&g, result);
 }

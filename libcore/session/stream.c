@@ -145,14 +145,21 @@ int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *call
 {
     struct guard g;
     int result = stream_enter(&g, stream);
+    sessile_on_stream_release release;
+    void *before;
 
     if (result < 0)
         return result;
+    release = stream->release;
+    before = stream->app;
+    stream->release = NULL;
     if (callbacks)
         callbacks_use(callbacks);
     sessile_callbacks_free(stream->callbacks);
     stream->callbacks = callbacks;
     stream->app = app;
+    if (release)
+        release(before);
     return guard_leave(&g, SESSILE_OK);
 }
 

@@ -298,7 +298,8 @@ static void what_is_given_is_limited_in_number_and_in_size(void **state)
     for (int i = 1; i < 256; i++)
         assert_int_equal(sessile_question_put(question, MANY_ITEM_OTHER, data, 1), 0);
     assert_int_equal(sessile_question_put(question, MANY_ITEM_NOTE, data, 1), SESSILE_ERR_LIMIT);
-    assert_int_equal(sessile_question_accept(question), 0);
+    assert_int_equal(sessile_question_accept(question), SESSILE_ERR_LIMIT); /* with less than was meant */
+    assert_int_equal(sessile_question_refuse(question, 0), 0);
     sessile_question_free(question);
     many_arrive(&side, MANY_ASK, 0, "?");
     question = side.recorder.question;

@@ -454,6 +454,7 @@ static void what_is_too_much_is_refused(void **state)
         put_end32(&w, begin(&w, 2));
     refuse_list(&w, SESSILE_ERR_ARGUMENT, "more than 65536 sections");
     assert_int_equal(sessile_krl_read(NULL, 1, &krl, error, sizeof error), SESSILE_ERR_ARGUMENT);
+    assert_int_equal(sessile_krl_read(NULL, 0, &krl, error, sizeof error), SESSILE_ERR_ARGUMENT);
     assert_int_equal(sessile_krl_read("", 0, NULL, error, sizeof error), SESSILE_ERR_ARGUMENT);
 }
 

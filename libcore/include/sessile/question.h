@@ -199,7 +199,8 @@ SESSILE_API int sessile_question_put(sessile_question *question, int item, const
 
 /* Answer. The session goes on at once, or, inside the question's callback, when that returns.
  * reason: a TLS alert number (RFC 8446, section 6) or an SSH channel's reason to send where that is possible, or 0.
- * Return 0; ERR_GONE where it was answered or withdrawn before, or the session is over; ERR_BUSY. Callbacks: all. */
+ * Return 0; ERR_GONE where it was answered or withdrawn before, or the session is over; ERR_BUSY; accept: ERR_MEMORY or
+ * ERR_LIMIT where a put has returned that, and the question is as open as before. Callbacks: all. */
 SESSILE_API int sessile_question_accept(sessile_question *question);
 SESSILE_API int sessile_question_refuse(sessile_question *question, int reason);
 

@@ -24,12 +24,13 @@ SESSILE_API void sessile_stream_free(sessile_stream *stream);
 SESSILE_API sessile_session *sessile_stream_session(sessile_stream *stream);
 
 /* Give the stream callbacks of its own (data, stderr, request, end, writable, stream_closed), in place of the
- * session's. callbacks is held; NULL goes back to the session's. Returns 0, ERR_GONE or ERR_BUSY. */
+ * session's. callbacks is held; NULL goes back to the session's. Returns 0, ERR_GONE or ERR_BUSY. Callbacks: the
+ * release that was set before, for the app before. */
 SESSILE_API int sessile_stream_set_callbacks(sessile_stream *stream, sessile_callbacks *callbacks, void *app);
 
 typedef void (*sessile_on_stream_release)(void *app);
-/* Tell where no closed will come: the session is freed before the stream is closed, and app of
- * sessile_stream_set_callbacks() is used no more. Called once, last. Returns 0, ERR_CLOSED, ERR_GONE or ERR_BUSY. */
+/* Tell where no closed will come: the session is freed before the stream is closed, or the stream has other callbacks,
+ * and app of sessile_stream_set_callbacks() is used no more. Called once, last. Returns 0, ERR_CLOSED, ERR_GONE or ERR_BUSY. */
 SESSILE_API int sessile_stream_set_release(sessile_stream *stream, sessile_on_stream_release release);
 
 /* Send application data.

@@ -51,10 +51,10 @@ SESSILE_API size_t sessile_known_hosts_bad_count(sessile_known_hosts *known_host
 SESSILE_API size_t sessile_known_hosts_bad_line(sessile_known_hosts *known_hosts, size_t index);
 SESSILE_API const char *sessile_known_hosts_bad_reason(sessile_known_hosts *known_hosts, size_t index);
 
-/* Nothing is known about the host. */
-#define SESSILE_HOST_UNKNOWN 0
 /* The key is the host's, or its certificate is good and by an authority that is trusted for the host. */
-#define SESSILE_HOST_KNOWN 1
+#define SESSILE_HOST_KNOWN 0
+/* Nothing is known about the host. */
+#define SESSILE_HOST_UNKNOWN 1
 /* Only keys of other types are known. OpenSSH treats this as CHANGED. */
 #define SESSILE_HOST_OTHER 2
 /* Another key of the same type is known. */
@@ -156,8 +156,8 @@ SESSILE_API const char *sessile_grant_environment(sessile_grant *grant, size_t i
 
 /* ---- Key revocation lists (OpenSSH's PROTOCOL.krl) ---- */
 
-/* Read a list as ssh-keygen -k makes it, or a text of public key lines, at most 16 MiB. *krl: the caller's, NULL on
- * failure. Returns 0; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED where it has something critical that is not
+/* Read a list as ssh-keygen -k makes it, or a text of public key lines, at most 16 MiB; data may not be NULL. *krl: the
+ * caller's, NULL on failure. Returns 0; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED where it has something critical that is not
  * known; ERR_MEMORY. */
 SESSILE_API int sessile_krl_read(const void *data, size_t size, sessile_krl **krl, char *error, size_t error_size);
 SESSILE_API sessile_krl *sessile_krl_keep(sessile_krl *krl);

@@ -198,18 +198,12 @@ int forward_agent_wanted(struct ssh *ssh, const struct field_value *values)
 
 /* ---- the server's side ---- */
 
-/* One that was refused. */
-static void forward_forget(struct connection *c, struct forward *forward)
-{
-    if (forward && !forward->granted)
-        forward_remove(c, forward);
-}
-
 /* One that is asked for stands in the list until it is answered, so that it is not asked for twice; but a port that the
  * application is to choose is nobody else's. */
-static int forward_reserve(struct connection *c, const struct global_type *type, const struct reader *name,
-                           uint32_t port)
+static int forward_reserve(struct connection *c, const struct global_type *type, struct reply *reply,
+                           const struct reader *name)
 {
+    uint32_t port = reply->numbers[0];
     struct forward *forward;
 
     if (type->cancels || (!port && !type->is_path))
@@ -217,6 +211,7 @@ static int forward_reserve(struct connection *c, const struct global_type *type,
     if (!(forward = forward_new(name->data, name->left, port, type->is_path)))
         return SESSILE_ERR_MEMORY;
     forward_add(c, forward);
+    reply->reserved = forward;
     return SESSILE_OK;
 }
 
@@ -235,7 +230,7 @@ int forward_recv(struct ssh *ssh, const struct global_type *type, const struct f
         return REQUEST_DENIED;
     reply->numbers[0] = port;
     question = question_new(ssh->session, &kind_forward, NULL);
-    if (!question || forward_reserve(c, type, &values[0].text, port) < 0) {
+    if (!question || forward_reserve(c, type, reply, &values[0].text) < 0) {
         question_discard(question);
         reply->outcome = QUESTION_REFUSED;
         return global_answer(ssh) < 0 ? SESSILE_ERR_CLOSED : REQUEST_WAITS;
@@ -267,18 +262,18 @@ static int forward_grant(struct ssh *ssh, const struct global_type *type, struct
                          size_t size, uint32_t port)
 {
     struct connection *c = ssh->connection;
-    struct forward *forward = forward_find(c, name, size, port, type->is_path);
+    struct forward *forward = reply->reserved;
 
+    if (forward) {
+        forward->granted = 1;
+        return 1;
+    }
+    forward = forward_find(c, name, size, port, type->is_path);
     if (type->cancels) {
         if (!forward || !forward->granted)
             return 0;
         forward_remove(c, forward);
         return 1;
-    }
-    if (reply->numbers[0] || type->is_path) {
-        if (forward)
-            forward->granted = 1;
-        return forward != NULL;
     }
     if (forward || !port || forward_count(c) >= FORWARDS_MAX || !(forward = forward_new(name, size, port, 0)))
         return 0;
@@ -302,8 +297,8 @@ void forward_answered(struct ssh *ssh, sessile_question *question)
         port = port_given(question);
     if (accepted)
         accepted = forward_grant(ssh, type, reply, name, size, port);
-    else if (!type->cancels && (reply->numbers[0] || type->is_path))
-        forward_forget(ssh->connection, forward_find(ssh->connection, name, size, port, type->is_path));
+    else if (reply->reserved)
+        forward_remove(ssh->connection, reply->reserved);
     reply->outcome = accepted ? QUESTION_ACCEPTED : QUESTION_REFUSED;
     global_answer(ssh);
 }

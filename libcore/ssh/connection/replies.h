@@ -28,6 +28,7 @@ struct reply {
     uint16_t behind;                 /* refusals that follow it */
     uint32_t numbers[REPLY_NUMBERS]; /* of the request, for when it is decided */
     uint8_t keys[REPLY_KEYS];        /* host keys to be proven, by number; REPLY_NO_KEY: no more */
+    void *reserved;                  /* what stands in the list of forward.c for this request, until it is answered */
 };
 
 struct replies {

@@ -305,7 +305,7 @@ int sessile_krl_read(const void *data, size_t size, sessile_krl **result, char *
     sessile_krl *krl;
     int code;
 
-    if (!result || (!data && size))
+    if (!result || !data) /* a file that could not be read is no empty list */
         return key_done(&report, SESSILE_ERR_ARGUMENT);
     *result = NULL;
     if (!(krl = mem_zalloc(sizeof *krl)))
