@@ -1,6 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python module is not there yet. This says so, and does not install an empty package under its name."""
+"""Builds the Python module: CMake compiles the library and what SWIG makes of bindings/sessile.i into one extension,
+which needs nothing but libssl, libcrypto and zlib. Everything else about the package is in pyproject.toml."""
 
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
-sys.exit("sessile: there is no Python module yet, only the C library; build it with ./run build (see README.md)")
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+TREE = Path(__file__).resolve().parent
+
+
+class CMakeBuild(build_ext):
+    """build_ext by CMake. SESSILE_CMAKE_ARGS: further arguments for it, separated by blanks."""
+
+    def build_extension(self, extension):
+        target = Path(self.get_ext_fullpath(extension.name)).resolve()
+        folder = Path(self.build_temp).resolve() / "cmake"
+        folder.mkdir(parents=True, exist_ok=True)
+        configure = [
+            "cmake", "-S", str(TREE), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", "-DSESSILE_PYTHON=ON",
+            "-DSESSILE_TESTS=OFF", "-DSESSILE_EXAMPLES=OFF", f"-DPython3_EXECUTABLE={sys.executable}",
+        ]
+        if "CMAKE_GENERATOR" not in os.environ and shutil.which("ninja"):
+            configure.append("-GNinja")
+        configure += os.environ.get("SESSILE_CMAKE_ARGS", "").split()
+        jobs = str(self.parallel or os.environ.get("SESSILE_JOBS") or os.cpu_count() or 1)
+        subprocess.run(configure, check=True)
+        subprocess.run(["cmake", "--build", str(folder), "--target", "sessile_python", "-j", jobs], check=True)
+        built, = (folder / "python" / "sessile").glob("_sessile.*.so")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(built, target)
+
+
+setup(ext_modules=[Extension("sessile._sessile", sources=[])], cmdclass={"build_ext": CMakeBuild})

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The Python module: bindings/sessile.i through SWIG, the glue, and the library itself, linked in whole and hidden. The
+# build tree's folder python/ is a package to import from: the extension, and links to the sources beside it.
+
+find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
+find_program(SESSILE_SWIG NAMES swig swig4.1 swig4.0 REQUIRED)
+
+set(python_folder ${PROJECT_SOURCE_DIR}/bindings/python)
+set(python_package ${PROJECT_BINARY_DIR}/python/sessile)
+file(GLOB python_glue CONFIGURE_DEPENDS ${python_folder}/glue/*.c)
+file(GLOB python_sources CONFIGURE_DEPENDS ${python_folder}/sessile/*)
+list(FILTER python_sources EXCLUDE REGEX "(__pycache__|\\.so)$")
+file(GLOB python_headers CONFIGURE_DEPENDS libcore/include/sessile/*.h)
+
+set(python_wrapper ${PROJECT_BINARY_DIR}/python/sessile_wrap.c)
+add_custom_command(
+    OUTPUT ${python_wrapper}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${python_package}
+    COMMAND ${SESSILE_SWIG} -python -noproxy -module _sessile -I${python_folder} -I${PROJECT_SOURCE_DIR}/libcore/include
+        -outdir ${PROJECT_BINARY_DIR}/python -o ${python_wrapper} ${PROJECT_SOURCE_DIR}/bindings/sessile.i
+    DEPENDS ${PROJECT_SOURCE_DIR}/bindings/sessile.i ${python_folder}/lang.i ${python_headers}
+    VERBATIM)
+
+Python3_add_library(sessile_python MODULE WITH_SOABI ${python_wrapper} ${python_glue})
+set_target_properties(sessile_python PROPERTIES
+    OUTPUT_NAME _sessile
+    LIBRARY_OUTPUT_DIRECTORY ${python_package}
+    C_VISIBILITY_PRESET hidden)
+# Our own files are held to our own warnings; what SWIG writes is not. Python's slots keep functions in void pointers.
+set_source_files_properties(${python_glue} PROPERTIES COMPILE_OPTIONS
+    "-Wall;-Wextra;-Wconversion;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes")
+set_source_files_properties(${python_wrapper} PROPERTIES COMPILE_OPTIONS "-w")
+target_include_directories(sessile_python SYSTEM PRIVATE ${Python3_INCLUDE_DIRS})
+target_include_directories(sessile_python PRIVATE ${python_folder}/glue)
+target_compile_options(sessile_python PRIVATE -fno-strict-aliasing)
+target_link_libraries(sessile_python PRIVATE sessile_static)
+# The library's own symbols are for nobody else in the process.
+target_link_options(sessile_python PRIVATE -Wl,--exclude-libs,ALL)
+
+file(MAKE_DIRECTORY ${python_package})
+foreach(source IN LISTS python_sources)
+    get_filename_component(name ${source} NAME)
+    file(CREATE_LINK ${source} ${python_package}/${name} SYMBOLIC)
+endforeach()
