@@ -5,10 +5,11 @@ The table is the basis of the matrix; test_peers.py compares it with what each p
 """
 
 import functools
+import itertools
 import re
 import ssl
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import build
 
@@ -82,14 +83,20 @@ GO_LACKS = (GROUP18, *(() if build.go_crypto() >= (0, 40) else (HYBRID,)))
 CLIENTS = {
     "OpenSSH": openssh(),
     "dropbear": DROPBEAR,
-    "PuTTY": known(without(KEX, HYBRID), macs=("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256")),
+    "PuTTY": known(without(KEX, HYBRID), macs=("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"), host_keys=KEYS,
+                   user_keys=KEYS),
     # It looks for the types of RSA certificates by a name that says SHA-1.
     "libssh": known(without(KEX, HYBRID), user_keys=tuple(name for name in KEYS if not RSA_CERTIFICATE.match(name))),
     # Its RSA is ssh-rsa alone: see test_algorithms.py.
     "libssh2": known(without(KEX, HYBRID), CTR, without(MACS, *ETM), NO_RSA, NO_RSA, NONE),
-    "paramiko": PARAMIKO,
+    "paramiko": replace(PARAMIKO, user_keys=KEYS),
     "asyncssh": known(host_keys=KEYS, user_keys=KEYS),
     "Go x/crypto/ssh": known(without(KEX, *GO_LACKS), host_keys=KEYS, user_keys=KEYS, compression=NONE),
+    "russh": known(host_keys=KEYS, user_keys=KEYS),
+    # Of RSA it takes the first that it finds named, and that is never rsa-sha2-512.
+    "Node ssh2": known(without(KEX, HYBRID), user_keys=without(PLAIN_KEYS, "rsa-sha2-512")),
+    "JSch": known(host_keys=KEYS, user_keys=KEYS),
+    "Apache MINA": known(host_keys=KEYS, user_keys=KEYS),
 }
 SERVERS = {
     "OpenSSH": openssh(),
@@ -98,6 +105,10 @@ SERVERS = {
     "paramiko": PARAMIKO,
     "asyncssh": known(host_keys=KEYS, user_keys=KEYS),
     "Go x/crypto/ssh": known(without(KEX, *GO_LACKS, GEX), host_keys=KEYS, user_keys=KEYS, compression=NONE),
+    "russh": known(host_keys=KEYS, user_keys=KEYS),
+    # In what it says of signatures, the comma between these two is missing.
+    "Node ssh2": known(without(KEX, HYBRID, GEX), user_keys=without(PLAIN_KEYS, "ecdsa-sha2-nistp521", "rsa-sha2-512")),
+    "Apache MINA": known(host_keys=KEYS, user_keys=KEYS),
 }
 
 
@@ -132,10 +143,28 @@ def cover(peer):
                   pick(peer.user_keys, number), pick(peer.compression, number)) for number in range(count)]
 
 
+def protections(peer):
+    """Each cipher, with each MAC where it needs one."""
+    return [(cipher, mac) for cipher in peer.ciphers for mac in (peer.macs[:1] if cipher in AEAD else peer.macs)]
+
+
 def pairs(peer):
-    """Every key exchange with every cipher and MAC, every key type with something."""
-    protections = [(cipher, peer.macs[0]) for cipher in peer.ciphers if cipher in AEAD]
-    protections += [(cipher, mac) for cipher in peer.ciphers if cipher not in AEAD for mac in peer.macs]
-    both = [(kex, *protection) for kex in peer.kex for protection in protections]
-    return [Suite(*one, pick(peer.host_keys, number), pick(peer.user_keys, number // 2))
-            for number, one in enumerate(both)]
+    """Any two of: a key exchange, a cipher with its MAC, a host key, a user key. Each suite begins with a pair that none
+    before it has; its other parts are those that make the most new pairs with what it has already."""
+    parts = (peer.kex, protections(peer), peer.host_keys, peer.user_keys)
+    places = range(len(parts))
+    left = {frozenset(pair): pair for one, other in itertools.combinations(places, 2)
+            for pair in itertools.product(((one, value) for value in parts[one]),
+                                          ((other, value) for value in parts[other]))}
+
+    def gain(chosen, part):
+        return sum(frozenset((one, part)) in left for one in chosen.items())
+
+    while left:
+        chosen = dict(next(iter(left.values())))
+        for place in places:
+            if place not in chosen:
+                chosen[place] = max(parts[place], key=lambda value: gain(chosen, (place, value)))
+        for pair in itertools.combinations(chosen.items(), 2):
+            left.pop(frozenset(pair), None)
+        yield Suite(chosen[0], *chosen[1], chosen[2], chosen[3])

@@ -22,7 +22,9 @@ ACK, PUSH, SYN = 0x10, 0x08, 0x02
 
 
 def tshark_version():
-    assert shutil.which("tshark"), "tshark is not installed, and these tests need it"
+    """Zeros where it is not there, which the tests that need it will say."""
+    if not shutil.which("tshark"):
+        return 0, 0
     said = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
     return tuple(map(int, re.search(r"(\d+)\.(\d+)", said).groups()))
 
@@ -97,6 +99,7 @@ class Capture:
         return self.streams[side == "client"]
 
     def tshark(self, *options):
+        assert shutil.which("tshark"), "tshark is not installed, and this test needs it"
         done = subprocess.run(["tshark", "-n", "-r", self.path, *options], capture_output=True, text=True, check=False,
                               timeout=60)
         assert done.returncode == 0, done.stderr

@@ -33,6 +33,8 @@ class Job:
     machine: Key | None = None
     known_hosts: Path | None = None
     known_keys: tuple = ()
+    # Whose certificates of hosts are trusted; known_hosts says so too.
+    authority: Key | None = None
     command: str | None = None
     subsystem: str | None = None
     direct: tuple | None = None
@@ -200,11 +202,18 @@ class Openssh(Client):
         return {"SSH_ASKPASS": askpass(children, job.password), "SSH_ASKPASS_REQUIRE": "force"} if job.password else {}
 
 
+# The output of a command goes to a file first, and then where it is to go.
+SPOOL = '"$@" >"$0"; status=$?; cat "$0"; exit $status'
+
+
 class Dropbear(Client):
+    """Where a pipe for its output is full as the channel ends, it looks for the end before it writes the rest, and then
+    waits for what never comes, whoever the server is. A file is never full."""
+
     denied = "[Nn]o auth methods could be used|Permission denied|[Pp]assword auth failed|exited: Disconnect received"
     distrusts = "[Hh]ost.?key|Host is not in the trusted hosts file|known_hosts"
     rekeys = False
-    # Now and then it stays.
+    # For that reason.
     ends = False
     stderr_is_exact = False
     # 0 where the server has had enough of the same password: it goes on giving that until it is thrown out.
@@ -227,6 +236,13 @@ class Dropbear(Client):
         # It asks for a terminal only where it has one itself.
         return ["script", "-qec", shlex.join(map(str, words)), "/dev/null"] if job.pty else words
 
+    def run(self, children, job, data=b"", limit=LIMIT):
+        job = job.of_suite()
+        words = self.command(children, job)
+        if not job.pty:
+            words = ["sh", "-c", SPOOL, children.path(".out"), *words]
+        return finish(children.start(*words, env=environment(children, **self.variables(children, job))), data, limit)
+
     def variables(self, children, job):
         # Without a terminal it has nobody to ask; where the host's key is unknown it would.
         return {"DROPBEAR_PASSWORD": job.password.read_text().rstrip("\n")} if job.password else {}
@@ -245,10 +261,18 @@ class Putty(Client):
         lines = [f"RekeyBytes={job.rekey or '1G'}", f"Compression={int(job.compression == 'zlib@openssh.com')}"]
         (folder / "peer").write_text("".join(f"{line}\n" for line in lines))
 
+    def trust(self, children, authority):
+        folder = children.folder / "putty" / "sshhostcas"
+        folder.mkdir(exist_ok=True)
+        (folder / "interop").write_text(f"PublicKey={authority.line.split()[1]}\nValidity=*\n")
+
     def common(self, children, job):
         self.session(children, job)
         # It never takes an unknown key without asking, so that None has to be told as what the server has.
         known = options("-hostkey", *(key.fingerprint for key in job.known_keys))
+        if job.authority:
+            self.trust(children, job.authority)
+            known = []
         return ["-batch", "-load", "peer", "-P", job.port, "-l", job.user, "-noagent", *known,
                 *(["-i", job.key.putty()] if job.key else []), *options("-pwfile", job.password)]
 

@@ -80,6 +80,22 @@ def echo():
 
 
 @pytest.fixture
+def short_folder():
+    """For sockets, whose names must be short."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def echo_at(short_folder):
+    """An echo at a path."""
+    path = short_folder / "echo"
+    service = Echo(path)
+    yield path
+    service.stop()
+
+
+@pytest.fixture
 def client(request):
     """A peer's client by its name."""
     return clients.clients()[request.param]
@@ -108,6 +124,12 @@ def serve(children, keys):
 def ours(children):
     """ssh_client, as a Client."""
     return sessile_ssh.client(BUILD)
+
+
+@pytest.fixture
+def telling(children):
+    """ssh_client that tells of new keys."""
+    return sessile_ssh.client(BUILD, "-v")
 
 
 @pytest.fixture

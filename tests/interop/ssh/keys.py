@@ -52,7 +52,8 @@ class Key:
     def putty(self):
         path = self.path.with_suffix(".ppk")
         if not path.exists():
-            run("puttygen", self.path, "-O", "private", "-o", path)
+            certificate = ("--certificate", self.certificate) if self.certificate.exists() else ()
+            run("puttygen", self.path, "-O", "private", *certificate, "-o", path)
         return path
 
     def dropbear(self):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Algorithms: each that both sides know, at least once with each peer; with OpenSSH, each key exchange with each cipher
-and MAC. Both sides are told to use it, as far as they can be: what is used is what was meant, or nothing."""
+"""Algorithms: each that both sides know, at least once with each peer; with OpenSSH, any two of them together. Both
+sides are told to use it, as far as they can be: what is used is what was meant, or nothing."""
+
+import re
+from pathlib import Path
 
 import algorithms
 import pytest
@@ -8,6 +11,8 @@ from algorithms import CLIENTS, SERVERS, Suite, cover, pairs
 from checks import COMMAND, check_refused, check_talk
 from clients import Openssh
 from matrix import matrix, trusting
+
+MODULI = Path("/etc/ssh/moduli")
 
 # ---- Lists as they are ----
 
@@ -45,18 +50,29 @@ def test_our_client_meets_server(server, suite, ours, children, keys):
 
 # ---- All pairs ----
 
-@pytest.mark.interop("each key exchange with each cipher and MAC")
+@pytest.mark.interop("any two of a key exchange, a cipher with its MAC, a host key and a user key")
 @pytest.mark.parametrize(("client", "suite"), matrix({"OpenSSH": CLIENTS["OpenSSH"]}, pairs), indirect=["client"])
 def test_openssh_meets_our_server_in_all_pairs(client, suite, serve, children, keys):
     ours = serve(suite=suite)
     check_talk(client, client.run(children, trusting(ours, children, keys, suite), b"input\n"), b"input\n")
 
 
-@pytest.mark.interop("each key exchange with each cipher and MAC")
+@pytest.mark.interop("any two of a key exchange, a cipher with its MAC, a host key and a user key")
 @pytest.mark.parametrize(("server", "suite"), matrix({"OpenSSH": SERVERS["OpenSSH"]}, pairs), indirect=["server"])
 def test_our_client_meets_openssh_in_all_pairs(server, suite, ours, children, keys):
     theirs = server(suite=suite)
     check_talk(ours, ours.run(children, trusting(theirs, children, keys, suite), b"input\n"), b"input\n")
+
+
+@pytest.mark.interop("a group of the server's own for the group exchange")
+def test_our_server_has_groups_of_its_own(serve, children, keys):
+    """Without them it would give one of 8192 bits, which is what ssh prefers."""
+    client = Openssh(level="DEBUG2")
+    lines = [line for line in MODULI.read_text().splitlines() if re.match(r"\d+ 2 6 \d+ 3071 ", line)]
+    ours = serve("--moduli", keys.write("moduli", lines[:1]), kex="diffie-hellman-group-exchange-sha256")
+    outcome = client.run(children, ours.job(children, keys, key=keys.user["ed25519"], command="echo in"))
+    assert (outcome.status, outcome.out) == (0, b"in\n"), outcome.log
+    assert re.search(rb"bits set: \d+/3072", outcome.err), outcome.log
 
 
 # ---- Nothing in common ----

@@ -36,6 +36,8 @@ def check_echo(client, children, job, data):
 
 
 WAYS = {"up": ("sha256sum", check_upload), "down": ("cat '{path}'", check_download), "both": ("cat", check_echo)}
+# asyncssh counts what it sends, so that it asks for no new keys while it receives.
+SILENT = {"client": ("asyncssh", "down"), "server": ("asyncssh", "up")}
 
 
 def transfer(way, client, running, children, keys, name, **what):
@@ -57,41 +59,52 @@ def server_ways(peers):
     return [(peer, way) for peer in peers for way in WAYS if peer != "libssh" or way == "up"]
 
 
+def check_rekeyed(program):
+    """The example program's own words, with -v. How often depends on how much is under way when a receiver asks for
+    new keys: windows are a good part of the data. Where it is OpenSSH that is met, it is counted below."""
+    assert re.search(rb"^ssh_(?:server|client): [^ ]+: new keys$", program.err.data, re.M), program.log()
+
+
 # ---- New keys that Sessile asks for ----
 
 @pytest.mark.interop("megabytes, with new keys that Sessile asks for")
 @pytest.mark.parametrize(("client", "way"), ways(CLIENTS), indirect=["client"])
 def test_our_server_rekeys(client, way, serve, children, keys):
-    ours = serve(rekey=size_of(client.name) // OFTEN)
+    ours = serve("-v", rekey=size_of(client.name) // OFTEN)
     transfer(way, client, ours, children, keys, client.name)
+    check_rekeyed(ours.child)
 
 
 @pytest.mark.interop("megabytes, with new keys that Sessile asks for")
 @pytest.mark.parametrize(("server", "way"), server_ways(SERVERS), indirect=["server"])
-def test_our_client_rekeys(server, way, ours, children, keys):
+def test_our_client_rekeys(server, way, telling, children, keys):
     theirs = server()
-    transfer(way, ours, theirs, children, keys, server.name, rekey=size_of(server.name) // OFTEN)
+    transfer(way, telling, theirs, children, keys, server.name, rekey=size_of(server.name) // OFTEN)
+    check_rekeyed(children.all[-1])
 
 
 # ---- New keys that the peer asks for ----
 
 REKEYING = [name for name, client in clients.clients().items() if name in CLIENTS and client.rekeys]
-REKEYING_SERVERS = [name for name in SERVERS if name not in ("dropbear", "ssh2", "libssh")]
+REKEYING_SERVERS = [name for name in SERVERS if name not in ("dropbear", "libssh", "Node ssh2")]
 
 
 @pytest.mark.interop("megabytes, with new keys that the peer asks for")
-@pytest.mark.parametrize(("client", "way"), ways(REKEYING), indirect=["client"])
+@pytest.mark.parametrize(("client", "way"), [one for one in ways(REKEYING) if one != SILENT["client"]],
+                         indirect=["client"])
 def test_client_rekeys(client, way, serve, children, keys):
-    ours = serve()
+    ours = serve("-v")
     transfer(way, client, ours, children, keys, client.name, rekey=size_of(client.name) // OFTEN)
+    check_rekeyed(ours.child)
 
 
 @pytest.mark.interop("megabytes, with new keys that the peer asks for")
-@pytest.mark.parametrize("server", REKEYING_SERVERS, indirect=True)
-@pytest.mark.parametrize("way", WAYS)
-def test_server_rekeys(server, way, ours, children, keys):
+@pytest.mark.parametrize(("server", "way"), [(peer, way) for peer in REKEYING_SERVERS for way in WAYS
+                                             if (peer, way) != SILENT["server"]], indirect=["server"])
+def test_server_rekeys(server, way, telling, children, keys):
     theirs = server(rekey=size_of(server.name) // OFTEN)
-    transfer(way, ours, theirs, children, keys, server.name)
+    transfer(way, telling, theirs, children, keys, server.name)
+    check_rekeyed(children.all[-1])
 
 
 @pytest.mark.interop("megabytes, with new keys that both ask for")

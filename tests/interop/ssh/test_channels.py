@@ -7,6 +7,7 @@ import struct
 import clients
 import pytest
 from algorithms import CLIENTS, SERVERS
+from build import NO_HALF_CLOSE
 from checks import COMMAND, DATA, TERMINAL, check_answer, check_talk, check_terminal
 from child import TIMEOUT, connected, free_port
 from keys import HOST
@@ -111,7 +112,7 @@ def test_our_server_listens(client, serve, children, keys, echo):
     ours = serve(forward=True)
     port = free_port()
     job = ours.job(children, keys, key=keys.user["ed25519"], remote=f"{port}:{HOST}:{echo.port}")
-    assert ask_when_up(port, DATA, client.start(children, job)) == DATA
+    assert ask_when_up(port, DATA, client.start(children, job), client.name in NO_HALF_CLOSE["client"]) == DATA
 
 
 @pytest.mark.interop("connection forwarded to the client, with its end of sending")
@@ -120,7 +121,7 @@ def test_server_listens_for_us(server, ours, children, keys, echo):
     theirs = server(forward=True)
     port = free_port()
     job = theirs.job(children, keys, key=keys.user["ed25519"], remote=f"{port}:{HOST}:{echo.port}")
-    assert ask_when_up(port, DATA, ours.start(children, job)) == DATA
+    assert ask_when_up(port, DATA, ours.start(children, job), server.name in NO_HALF_CLOSE["server"]) == DATA
 
 
 @pytest.mark.interop("connections from a port of the client's, several at once")
@@ -148,6 +149,37 @@ def check_local(client, running, children, keys, echo):
     for number, wire in reversed(list(enumerate(several))):
         with wire:
             assert ask(wire, DATA) == f"connection {number}\n".encode() + DATA
+
+
+@pytest.mark.interop("sockets in the file system, forwarded each way")
+@pytest.mark.parametrize("client", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("way", ["local", "remote"])
+def test_our_server_forwards_paths(client, way, serve, children, keys, short_folder, echo_at):
+    ours = serve(forward=True)
+    check_path(client, ours, way, children, keys, short_folder / "near", echo_at)
+
+
+@pytest.mark.interop("sockets in the file system, forwarded each way")
+@pytest.mark.parametrize("server", ["OpenSSH", "asyncssh"], indirect=True)
+@pytest.mark.parametrize("way", ["local", "remote"])
+def test_our_client_has_paths_forwarded(server, way, ours, children, keys, short_folder, echo_at):
+    theirs = server(forward=True)
+    check_path(ours, theirs, way, children, keys, short_folder / "near", echo_at)
+
+
+def check_path(client, running, way, children, keys, near, far):
+    job = running.job(children, keys, key=keys.user["ed25519"], **{way: f"{near}:{far}"})
+    assert ask_when_up(near, DATA, client.start(children, job)) == DATA
+
+
+@pytest.mark.interop("sockets in the file system that are not allowed: refused")
+@pytest.mark.parametrize("client", ["OpenSSH"], indirect=True)
+def test_our_server_refuses_paths(client, serve, children, keys, short_folder, echo_at):
+    ours = serve()
+    near = short_folder / "near"
+    job = ours.job(children, keys, key=keys.user["ed25519"], remote=f"{near}:{echo_at}")
+    assert client.run(children, job).status == 255
+    assert not near.exists()
 
 
 @pytest.mark.interop("SOCKS")

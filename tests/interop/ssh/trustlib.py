@@ -5,7 +5,7 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint64,
 
 from keylib import OUT, TEXT_ROOM, Key, check, filled, library, span
 
-UNKNOWN, KNOWN, OTHER, CHANGED, REVOKED = range(5)
+KNOWN, UNKNOWN, OTHER, CHANGED, REVOKED = range(5)
 PTY, PORT_FORWARDING, AGENT_FORWARDING, X11_FORWARDING, USER_RC = range(1, 6)
 
 SIGNATURES = {

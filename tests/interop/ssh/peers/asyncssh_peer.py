@@ -141,6 +141,12 @@ class Host(asyncssh.SSHServer):
     def server_requested(self, _host, _port):
         return self.options.allow_forward
 
+    def unix_connection_requested(self, _path):
+        return self.options.allow_forward
+
+    def unix_server_requested(self, _path):
+        return self.options.allow_forward
+
 
 async def from_channel(reader, pipe):
     try:

@@ -8,7 +8,7 @@ here=$(dirname "$(readlink -f "$0")")
 out=$(mkdir -p "${1:?a folder is needed}" && readlink -f "$1")
 shift
 
-PARTS="libssh libssh2 python go"
+PARTS="libssh libssh2 python go russh node java"
 
 c_program()
 {
@@ -51,6 +51,41 @@ make_go()
     (cd "$here/go" && GOTOOLCHAIN=local go build -modfile="$(module_file)" -o "$out/go_peer" .)
 }
 
+# The first cargo may be too old for russh (its Cargo.toml says what it takes), and Debian's not.
+make_russh()
+{
+    local wanted
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/russh/Cargo.toml")
+    printf '%s\n' "$wanted" "$(cargo --version | cut -d' ' -f2)" | sort -V -C || PATH=/usr/bin:$PATH
+    cargo build --release --locked --manifest-path "$here/russh/Cargo.toml" --target-dir "$out/russh"
+    cp --remove-destination "$out/russh/release/russh_peer" "$out"
+}
+
+launcher()
+{
+    printf '#!/bin/sh\nexec %s "$@"\n' "$2" >"$out/$1"
+    chmod +x "$out/$1"
+}
+
+make_node()
+{
+    rm -rf "$out/node"
+    cp -r "$here/node" "$out"
+    # What is optional would be compiled, and is not needed.
+    (cd "$out/node" && npm ci --omit=optional --ignore-scripts --no-audit --no-fund)
+    launcher node_peer "node '$out/node/main.js'"
+}
+
+# Many short runs: a quick start counts. Bouncy Castle is there for ML-KEM alone, which does without its provider.
+make_java()
+{
+    local java="java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.apache.sshd.security.provider.BC.enabled=false"
+    rm -rf "$out/java"
+    mvn -B -q -f "$here/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$out/java/lib"
+    javac -Xlint:all -cp "$out/java/lib/*" -d "$out/java/classes" "$here"/java/*.java
+    launcher java_peer "$java -cp '$out/java/lib/*:$out/java/classes' Peer"
+}
+
 # ---- What a part is made from ----
 
 inputs()
@@ -68,6 +103,9 @@ tools()
         libssh | libssh2) pkg-config --modversion "$1" ;;
         python) /usr/bin/python3 --version ;;
         go) go version ;;
+        russh) cargo --version ;;
+        node) node --version ;;
+        java) java -version 2>&1 ;;
         *) : ;;
     esac
 }

@@ -95,16 +95,6 @@ static LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC(answer)
     }
 }
 
-/* As a user of this machine's, whose key it is. */
-static int log_in_by_machine(const struct options *options)
-{
-    char host[256] = "", public[4096];
-
-    gethostname(host, sizeof host - 1);
-    snprintf(public, sizeof public, "%s.pub", options->machine);
-    return libssh2_userauth_hostbased_fromfile(session, options->user, public, options->machine, "", host);
-}
-
 static void authenticate(const struct options *options)
 {
     int result = -1;
@@ -118,8 +108,6 @@ static void authenticate(const struct options *options)
             result = libssh2_userauth_password(session, options->user, answer_text);
         else
             result = libssh2_userauth_keyboard_interactive(session, options->user, answer);
-    } else if (options->machine) {
-        result = log_in_by_machine(options);
     }
     if (result != 0)
         fail_last("denied");

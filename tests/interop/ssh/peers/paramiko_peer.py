@@ -71,7 +71,8 @@ def load_key(path):
 
 def connected(options):
     wire = socket.create_connection((options.host, options.port), TIMEOUT)
-    allowed = options.user_key_algorithms
+    # A certificate's signature is named like that of the key in it.
+    allowed = [name.removesuffix("-cert-v01@openssh.com") for name in options.user_key_algorithms]
     disabled = {"pubkeys": [name for name in paramiko.Transport._preferred_pubkeys if name not in allowed]}
     transport = paramiko.Transport(wire, disabled_algorithms=disabled if allowed else None)
     if options.compression and options.compression != ["none"]:

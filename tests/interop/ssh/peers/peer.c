@@ -35,7 +35,6 @@ static const struct option_name NAMES[] = {
     OPTION("--password-file", passwords, TEXT),
     OPTION("--authorized-keys", authorized, TEXT),
     OPTION("--auth-methods", methods, TEXT),
-    OPTION("--hostbased", machine, TEXT),
     OPTION("--host-key", host_keys, HOST_KEY),
     OPTION("--kex", kex, TEXT),
     OPTION("--ciphers", ciphers, TEXT),

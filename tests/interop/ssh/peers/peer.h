@@ -12,7 +12,7 @@
 #define MOST_KEYS 8
 
 struct options {
-    const char *host, *command, *user, *key, *known_hosts, *check, *passwords, *authorized, *methods, *machine;
+    const char *host, *command, *user, *key, *known_hosts, *check, *passwords, *authorized, *methods;
     const char *kex, *ciphers, *macs, *host_algorithms, *user_algorithms, *compression, *direct, *remote;
     const char *host_keys[MOST_KEYS];
     unsigned host_key_count;

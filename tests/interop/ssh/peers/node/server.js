@@ -57,10 +57,22 @@ function session(accept) {
   asked.on('exec', (ok, _refuse, about) => execute(ok(), about.command, terminal));
 }
 
+/** A server's channel would close with its own end: it is left open until the other side has ended as well. */
 function join(wire, channel) {
   wire.on('error', () => channel.close());
   channel.on('error', () => wire.destroy());
-  channel.pipe(wire).pipe(channel);
+  channel.pipe(wire).pipe(channel, { end: false });
+  wire.on('end', () => {
+    channel.eof();
+    if (channel.readableEnded) {
+      channel.end();
+    }
+  });
+  channel.on('end', () => {
+    if (wire.readableEnded) {
+      channel.end();
+    }
+  });
 }
 
 function direct(accept, reject, about) {
@@ -91,7 +103,10 @@ function serve(given) {
   const rules = judge(given);
   const allowed = Boolean(given['--allow-forward']);
   const hostKeys = given['--host-key'].map(read);
-  const server = new Server({ hostKeys, algorithms: algorithms(given) }, (client) => {
+  const offered = algorithms(given);
+  // It offers this of itself, and then has no group to give.
+  offered.kex ??= { remove: ['diffie-hellman-group-exchange-sha256'] };
+  const server = new Server({ hostKeys, algorithms: offered }, (client) => {
     client.on('error', (error) => process.stderr.write(`connection: ${error.message}\n`));
     client.on('authentication', (context) => {
       if (rules[context.method]?.(context)) {

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::keys::ssh_key::{AuthorizedKeys, Certificate, PublicKey};
+use russh::keys::ssh_key::{Certificate, PublicKey};
 use russh::keys::Algorithm;
 use russh::server::{self, Auth, ChannelOpenHandle, Handle, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Error, MethodKind, MethodSet, Pty};
@@ -19,6 +20,8 @@ use tokio::process::Command;
 use crate::options::{fail, key_algorithms, load, read, Options};
 use crate::relay::{from_channel, join};
 use crate::trust::good_certificate;
+
+const AUTHORITY: &str = "cert-authority ";
 
 /// What all connections share.
 struct Rules {
@@ -35,6 +38,10 @@ struct Guest {
     waiting: HashMap<ChannelId, (Channel<Msg>, Option<(u32, u32)>)>,
 }
 
+fn lines(path: &Path) -> Vec<String> {
+    read(path).lines().map(str::to_string).collect()
+}
+
 fn has(keys: &[PublicKey], key: &PublicKey) -> bool {
     keys.iter().any(|known| known.key_data() == key.key_data())
 }
@@ -46,13 +53,14 @@ fn answer(good: bool) -> Result<Auth, Error> {
 impl Rules {
     fn new(o: &Options) -> Rules {
         let (mut keys, mut authorities) = (Vec::new(), Vec::new());
-        for entry in o.authorized.iter().flat_map(|path| {
-            AuthorizedKeys::read_file(path).unwrap_or_else(|error| fail("authorized keys", error))
-        }) {
-            let authority = entry.config_opts().iter().any(|word| word == "cert-authority");
-            if authority { &mut authorities } else { &mut keys }.push(entry.public_key().clone());
+        for line in o.authorized.iter().flat_map(|path| lines(path)) {
+            let (list, text) = match line.strip_prefix(AUTHORITY) {
+                Some(text) => (&mut authorities, text),
+                None => (&mut keys, line.as_str()),
+            };
+            list.push(PublicKey::from_openssh(text).unwrap_or_else(|error| fail("authorized keys", error)));
         }
-        let passwords = o.passwords.iter().flat_map(|path| read(path).lines().map(str::to_string).collect::<Vec<_>>());
+        let passwords = o.passwords.iter().flat_map(|path| lines(path));
         let (mut algorithms, plain) = key_algorithms(&o.user_algorithms);
         algorithms.extend(plain);
         Rules { keys, authorities, passwords: passwords.collect(), algorithms, forward: o.forward }
@@ -147,6 +155,21 @@ impl server::Handler for Guest {
         session.channel_success(id)?;
         tokio::spawn(execute(channel, String::from_utf8_lossy(command).into_owned(), terminal));
         Ok(())
+    }
+
+    // What is not answered here is not answered at all.
+    async fn env_request(
+        &mut self,
+        id: ChannelId,
+        _name: &str,
+        _value: &str,
+        session: &mut Session,
+    ) -> Result<(), Error> {
+        session.channel_failure(id)
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Error> {
+        session.channel_failure(id)
     }
 
     async fn subsystem_request(&mut self, id: ChannelId, _name: &str, session: &mut Session) -> Result<(), Error> {
