@@ -10,7 +10,7 @@ root=${1:?a folder for the Debian 13 root is needed}
 packages=build-essential,cmake,ninja-build,pkg-config,libssl-dev,zlib1g-dev,libcmocka-dev,libseccomp-dev
 packages=$packages,openssl,ca-certificates,gnutls-bin,curl,golang-go,python3,python3-pytest,procps
 packages=$packages,softhsm2,pkcs11-provider,openssh-server,openssh-client,openssh-sftp-server
-packages=$packages,libnss-wrapper,python3-pytest-xdist
+packages=$packages,libnss-wrapper,python3-pytest-xdist,tshark
 
 mirror()
 {
@@ -65,6 +65,7 @@ inside '
     ctest --test-dir /build --output-on-failure --no-tests=error -j "$(nproc)"
     SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider tests/interop
     ssh -V
-    SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider -n "$(nproc)" tests/interop/ssh -k OpenSSH
+    SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider -n "$(nproc)" tests/interop/ssh \
+        --ignore=tests/interop/ssh/test_peers.py -k OpenSSH
     sh tests/pkcs11.sh /build/examples/c
 '

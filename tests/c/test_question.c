@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "failing.h"
 #include "session/engine.h"
 #include "toy.h"
 
@@ -471,6 +472,66 @@ static void items_are_read_and_given(void **state)
     assert_null(side_done(&side));
 }
 
+/* What could not be given may be what the answer was for. */
+static void an_answer_that_lacks_an_item_is_not_accepted(void **state)
+{
+    static const char much[(1 << 20) + 1];
+    struct side side;
+    sessile_question *question;
+
+    (void)state;
+    for (int way = 0; way < 3; way++) { /* without memory for the list, for the item, and too large */
+        int code = way < 2 ? SESSILE_ERR_MEMORY : SESSILE_ERR_LIMIT;
+
+        open_answering(&side, ANSWER_KEEP);
+        toy_arrive(&side, TOY_ASK, "?");
+        question = side.recorder.question;
+        assert_int_equal(sessile_question_put(question, 77, much, 1), SESSILE_ERR_ARGUMENT); /* says nothing */
+        if (way < 2)
+            failing_at(FAILING_OURS, (size_t)way, 1);
+        assert_int_equal(sessile_question_put(question, TOY_ITEM_NOTE, much, way < 2 ? 1 : sizeof much), code);
+        failing_off();
+        assert_int_equal(sessile_question_accept(question), code);
+        assert_int_equal(sessile_question_put(question, TOY_ITEM_NOTE, "x", 1), 0); /* not the same one */
+        assert_int_equal(sessile_question_accept(question), code);
+        assert_int_equal(side.wire.sent_size, 0);
+        if (way == 0)
+            assert_int_equal(sessile_question_refuse(question, 0), 0);
+        sessile_question_free(question); /* else dropping it refuses it */
+        assert_int_equal(toy_arrive(&side, TOY_DATA, "abc"), -1);
+        assert_int_equal(side.recorder.error, SESSILE_ERR_REFUSED);
+        assert_null(side_done(&side));
+    }
+    open_answering(&side, ANSWER_KEEP); /* a call that is wrong in itself is no loss */
+    toy_arrive(&side, TOY_ASK, "?");
+    assert_int_equal(sessile_question_put(side.recorder.question, 77, much, 1), SESSILE_ERR_ARGUMENT);
+    assert_int_equal(sessile_question_accept(side.recorder.question), 0);
+    sessile_question_free(side.recorder.question);
+    assert_null(side_done(&side));
+}
+
+static void more_items_than_an_answer_has_room_for_are_not_accepted(void **state)
+{
+    struct side side;
+    sessile_question *question;
+
+    (void)state;
+    for (int more = 0; more <= 1; more++) {
+        open_answering(&side, ANSWER_KEEP);
+        toy_arrive(&side, TOY_WONDER, "?");
+        question = side.recorder.question;
+        for (int i = 0; i < 256; i++)
+            assert_int_equal(sessile_question_put(question, TOY_ITEM_NOTE, "x", 1), 0);
+        if (more)
+            assert_int_equal(sessile_question_put(question, TOY_ITEM_NOTE, "x", 1), SESSILE_ERR_LIMIT);
+        assert_int_equal(sessile_question_accept(question), more ? SESSILE_ERR_LIMIT : 0);
+        sessile_question_free(question);
+        toy_arrive(&side, TOY_ANSWER, "");
+        assert_int_equal(side.wire.sent[0], more ? TOY_NO : TOY_YES);
+        assert_null(side_done(&side));
+    }
+}
+
 static void null_is_no_question(void **state)
 {
     (void)state;
@@ -507,8 +568,11 @@ int main(void)
         cmocka_unit_test(freeing_the_session_withdraws_in_silence),
         cmocka_unit_test(the_session_can_end_inside_the_questions_callback),
         cmocka_unit_test(items_are_read_and_given),
+        cmocka_unit_test(an_answer_that_lacks_an_item_is_not_accepted),
+        cmocka_unit_test(more_items_than_an_answer_has_room_for_are_not_accepted),
         cmocka_unit_test(null_is_no_question),
     };
 
+    failing_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "failing.h"
 #include "ssh_pair.h"
 #include "ssh_trust.h"
 
@@ -172,6 +173,33 @@ static int want_change(struct ssh_peer *peer, enum ssh_event event)
     sessile_question_refuse(question, 0);
     peer->question = NULL;
     return 0;
+}
+
+/* One that wants another whatever it is given. */
+static int never_content(struct ssh_peer *peer, enum ssh_event event)
+{
+    if (event == SSH_QUESTION) {
+        sessile_question_put(peer->question, SESSILE_ITEM_PROMPT, "Another one.", 12);
+        sessile_question_refuse(peer->question, 0);
+        peer->question = NULL;
+    }
+    return 0;
+}
+
+static void demands_for_a_change_are_tries(void **state)
+{
+    (void)state;
+    for (int tries = 1; tries <= 3; tries++) {
+        prepare(NULL);
+        SSH_MUST(sessile_ssh_config_set_auth_tries(server_config, tries));
+        pair.server.hook = never_content;
+        run();
+        assert_ssh_failed(&pair.server, SESSILE_ERR_LIMIT, "failed to authenticate");
+        assert_int_equal(ssh_peer_saw(&pair.server, "user"), tries);
+        assert_int_equal(ssh_peer_saw(&pair.client, "change"), tries - 1);
+        assert_false(pair.client.ready);
+        done();
+    }
 }
 
 static int see_change(struct ssh_peer *peer, enum ssh_event event)
@@ -622,6 +650,62 @@ static void responses_must_be_as_many_as_prompts(void **state)
     done();
 }
 
+/* What a server that cannot put its prompt gets to hear. */
+static struct {
+    int kind;
+    size_t index; /* of the allocation */
+    int code;
+} lost;
+
+static int lose_prompt(struct ssh_peer *peer, enum ssh_event event)
+{
+    static const char much[(1 << 20) + 1];
+    sessile_question *question = peer->question;
+    int result;
+
+    if (event != SSH_QUESTION || sessile_question_kind(question) != lost.kind)
+        return 0;
+    if (lost.code == SESSILE_ERR_MEMORY)
+        failing_at(FAILING_OURS, lost.index, 1);
+    result =
+        sessile_question_put(question, SESSILE_ITEM_PROMPT, much, lost.code == SESSILE_ERR_LIMIT ? sizeof much : 6);
+    failing_off();
+    assert_int_equal(result, lost.code);
+    assert_int_equal(sessile_question_accept(question), lost.code);
+    peer->question = NULL; /* left as it is */
+    return 0;
+}
+
+static void assert_prompt_lost(int kind, size_t index, int code)
+{
+    lost.kind = kind;
+    lost.index = index;
+    lost.code = code;
+    prepare("keyboard-interactive");
+    SSH_MUST(sessile_ssh_config_set_auth_tries(server_config, 1));
+    pair.client.method = "keyboard-interactive";
+    pair.server.rounds = kind == SESSILE_QUESTION_SSH_RESPONSES;
+    pair.server.hook = lose_prompt;
+    run();
+    assert_int_equal(ssh_peer_saw(&pair.server, "responses"), kind == SESSILE_QUESTION_SSH_RESPONSES);
+    assert_ssh_failed(&pair.server, SESSILE_ERR_LIMIT, "failed to authenticate");
+    assert_false(pair.server.ready || pair.client.ready);
+    done();
+}
+
+/* To accept without a prompt is to let in. */
+static void a_prompt_that_could_not_be_put_lets_nobody_in(void **state)
+{
+    static const int kinds[] = {SESSILE_QUESTION_SSH_USER, SESSILE_QUESTION_SSH_RESPONSES};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_prompt_lost(kinds[i], 0, SESSILE_ERR_MEMORY);
+        assert_prompt_lost(kinds[i], 1, SESSILE_ERR_MEMORY);
+        assert_prompt_lost(kinds[i], 0, SESSILE_ERR_LIMIT);
+    }
+}
+
 /* ---- hostbased ---- */
 
 static int choose_hostbased(struct ssh_peer *peer, enum ssh_event event)
@@ -673,6 +757,130 @@ static void a_host_may_vouch_for_its_user(void **state)
     assert_int_equal(ssh_peer_saw(&pair.server, "user"), 0);
     done();
     sessile_key_free(public);
+}
+
+static void with_host(sessile_key *key)
+{
+    prepare("hostbased");
+    SSH_MUST(sessile_ssh_config_set_auth_tries(server_config, 1));
+    pair.client.hook = choose_hostbased;
+    pair.client.app = key;
+}
+
+static void assert_host_refused_unasked(void)
+{
+    run();
+    assert_ssh_failed(&pair.server, SESSILE_ERR_LIMIT, "failed to authenticate");
+    assert_int_equal(ssh_peer_saw(&pair.client, "how"), 1);
+    assert_int_equal(ssh_peer_saw(&pair.server, "user"), 0);
+    assert_false(pair.client.ready);
+    done();
+}
+
+static void assert_host_revoked(sessile_key *key, const char *name)
+{
+    sessile_krl *krl = revoke(name);
+
+    with_host(key);
+    SSH_MUST(sessile_ssh_config_set_krl(server_config, krl));
+    sessile_krl_free(krl);
+    assert_host_refused_unasked();
+}
+
+static void a_host_that_is_revoked_vouches_for_nobody(void **state)
+{
+    struct trust_terms terms = {.kind = SESSILE_CERTIFICATE_HOST, .principal = "desk.example"};
+    sessile_key *certificate = trust_certificate("ed25519 desk", "ed25519 ca", terms), *key = NULL;
+
+    (void)state;
+    assert_int_equal(sessile_key_with_certificate(trust_key("ed25519 desk"), certificate, &key), SESSILE_OK);
+    with_host(key);
+    pair.server.hook = note_algorithm;
+    run();
+    assert_ssh_ready(&pair);
+    assert_log(&pair.server, "user(hostbased) by:" CERTIFIED " ready");
+    done();
+    assert_host_revoked(trust_key("ed25519 desk"), "ed25519 desk");
+    assert_host_revoked(key, "ed25519 desk");
+    assert_host_revoked(key, "ed25519 ca");
+    with_host(key);
+    SSH_MUST(sessile_ssh_config_set_algorithms(server_config, SESSILE_SSH_CA_SIGNATURES, "rsa-sha2-512"));
+    assert_host_refused_unasked();
+    sessile_key_free(key);
+    sessile_key_free(certificate);
+}
+
+/* ---- revocation lists that cannot be asked ---- */
+
+/* Run, and have libcrypto's allocation of that index fail in the move of that number of the end that looks a key up.
+ * Returns whether there was one. */
+static int fail_in_move(struct ssh_peer *peer, int move, size_t index)
+{
+    int hit = 0;
+
+    assert_int_equal(ssh_pair_start(&pair), SESSILE_OK);
+    for (int moved = 1; moved;) {
+        moved = ssh_peer_move(peer->other);
+        if (move-- == 0)
+            failing_at(FAILING_OPENSSL, index, 0);
+        moved += ssh_peer_move(peer);
+        hit += failing_hit();
+        failing_off();
+        moved += move >= 0;
+    }
+    return hit;
+}
+
+/* Who looks up which key, of which method. */
+static const struct looked_up {
+    int role;
+    const char *name;
+    const char *method;
+} looked_up[] = {
+    {SESSILE_CLIENT, "ed25519 host", "publickey"},
+    {SESSILE_SERVER, "ed25519 user", "publickey"},
+    {SESSILE_SERVER, "ed25519 desk", "hostbased"},
+};
+
+static struct ssh_peer *prepare_revoked(const struct looked_up *up, const char *name)
+{
+    sessile_krl *krl = revoke(name);
+
+    prepare(up->method);
+    SSH_MUST(sessile_ssh_config_set_krl(up->role == SESSILE_CLIENT ? client_config : server_config, krl));
+    SSH_MUST(sessile_ssh_config_set_auth_tries(server_config, 1));
+    if (strcmp(up->method, "publickey") == 0) {
+        add_user_key(trust_key("ed25519 user"));
+    } else {
+        pair.client.hook = choose_hostbased;
+        pair.client.app = trust_key("ed25519 desk");
+    }
+    sessile_krl_free(krl);
+    return up->role == SESSILE_CLIENT ? &pair.client : &pair.server;
+}
+
+/* Its digests cannot be made then: what the list says of it is not known. */
+static void a_revoked_key_is_accepted_at_no_failure(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof looked_up / sizeof looked_up[0]; i++) {
+        const struct looked_up *up = &looked_up[i];
+        size_t hits = 0;
+
+        for (int move = 0; move < 6; move++)
+            for (size_t index = 0, hit = 1; hit; index++) {
+                hit = (size_t)fail_in_move(prepare_revoked(up, up->name), move, index);
+                hits += hit;
+                assert_int_equal(ssh_peer_saw(&pair.server, "user"), 0);
+                assert_false(pair.server.ready || pair.client.ready);
+                done();
+            }
+        assert_true(hits > 10);
+        prepare_revoked(up, "ed25519 other");
+        run();
+        assert_ssh_ready(&pair); /* but for that it would be */
+        done();
+    }
 }
 
 /* ---- banners ---- */
@@ -900,6 +1108,7 @@ int main(void)
         cmocka_unit_test(a_password_arrives_as_it_was_given),
         cmocka_unit_test(a_wrong_password_may_be_followed_by_another),
         cmocka_unit_test(tries_are_limited),
+        cmocka_unit_test(demands_for_a_change_are_tries),
         cmocka_unit_test(a_password_may_have_to_be_changed),
         cmocka_unit_test(a_change_that_is_refused_leads_to_the_next_method),
         cmocka_unit_test(lengths_of_passwords_are_hidden),
@@ -917,7 +1126,10 @@ int main(void)
         cmocka_unit_test(prompts_and_responses_arrive_in_their_order),
         cmocka_unit_test(prompts_that_are_refused_lead_to_the_next_method),
         cmocka_unit_test(responses_must_be_as_many_as_prompts),
+        cmocka_unit_test(a_prompt_that_could_not_be_put_lets_nobody_in),
         cmocka_unit_test(a_host_may_vouch_for_its_user),
+        cmocka_unit_test(a_host_that_is_revoked_vouches_for_nobody),
+        cmocka_unit_test(a_revoked_key_is_accepted_at_no_failure),
         cmocka_unit_test(a_banner_comes_before_authentication),
         cmocka_unit_test(all_steps_of_a_policy_must_succeed),
         cmocka_unit_test(a_step_out_of_its_order_fails),
@@ -928,5 +1140,6 @@ int main(void)
         cmocka_unit_test(a_session_that_ends_takes_its_question_back),
     };
 
+    failing_install();
     return cmocka_run_group_tests(tests, NULL, drop_keys);
 }

@@ -583,6 +583,29 @@ static void a_query_is_answered_for_the_key_it_was_about(void **state)
     }
 }
 
+/* By the name of the key's type as well; the signature is by the algorithm that was asked about. */
+static void a_query_may_be_answered_by_the_keys_type(void **state)
+{
+    uint8_t own[2048];
+    int size = sessile_key_blob(trust_key("rsa user"), 0, own, sizeof own);
+    struct reader r, algorithm;
+
+    (void)state;
+    assert_true(size > 0 && size <= (int)sizeof own);
+    on_client("rsa user");
+    offer_methods("publickey");
+    attack_until(&a, MSG_USERAUTH_REQUEST);
+    attack_send(&a, "bsd", MSG_USERAUTH_60, "ssh-rsa", own, (size_t)size);
+    r = attack_until(&a, MSG_USERAUTH_REQUEST);
+    for (int i = 0; i < 3; i++)
+        get_sub32(&r); /* user, service, method */
+    assert_int_equal(get_u8(&r), 1);
+    algorithm = get_sub32(&r);
+    assert_int_equal(algorithm.left, strlen("rsa-sha2-512"));
+    assert_memory_equal(algorithm.data, "rsa-sha2-512", algorithm.left);
+    attack_end(&a);
+}
+
 static void prompts_are_bounded_before_anything_is_made_of_them(void **state)
 {
     static const unsigned counts[] = {65, 0x7fffffff, 0x80000000, 0xffffffff};
@@ -691,6 +714,7 @@ int main(void)
         cmocka_unit_test(success_during_a_question_waits_for_its_request),
         cmocka_unit_test(a_server_may_not_answer_what_was_not_asked),
         cmocka_unit_test(a_query_is_answered_for_the_key_it_was_about),
+        cmocka_unit_test(a_query_may_be_answered_by_the_keys_type),
         cmocka_unit_test(prompts_are_bounded_before_anything_is_made_of_them),
         cmocka_unit_test(endless_rounds_end),
         cmocka_unit_test(endless_banners_end),

@@ -315,6 +315,29 @@ static void from_decides_who_is_let_in(void **state)
     refused("from=\"*\" {ed25519 a}\n", trust_key("ed25519 a"), &a, "the peer's address is not known");
 }
 
+/* Whom it would exclude is never found out. */
+static void a_negated_pattern_in_from_that_is_too_long_excludes_all(void **state)
+{
+    static const char *const hosts[] = {"www.example", NULL};
+    char pattern[PATTERN_MAX + 2] = {0}, text[PATTERN_MAX + 64];
+    struct asking a = usual;
+
+    (void)state;
+    memset(pattern, 'x', PATTERN_MAX);
+    for (size_t i = 0; i < 2; i++) {
+        a.host = hosts[i];
+        pattern[PATTERN_MAX] = 0;
+        snprintf(text, sizeof text, "from=\"!%s,*\" {ed25519 a}\n", pattern);
+        sessile_grant_free(ask(text, trust_key("ed25519 a"), &a));
+        assert_string_equal(error, "");
+        pattern[PATTERN_MAX] = 'x';
+        snprintf(text, sizeof text, "from=\"!%s,*\" {ed25519 a}\n", pattern);
+        refused(text, trust_key("ed25519 a"), &a, "from= does not have");
+        snprintf(text, sizeof text, "from=\"*,!%s\" {ed25519 a}\n", pattern);
+        refused(text, trust_key("ed25519 a"), &a, "from= does not have");
+    }
+}
+
 /* ---- times ---- */
 
 static void expiry_times_are_read(void **state)
@@ -775,6 +798,7 @@ int main(void)
         cmocka_unit_test(a_line_without_a_key_is_skipped),
         cmocka_unit_test(from_matches_addresses_and_names),
         cmocka_unit_test(from_decides_who_is_let_in),
+        cmocka_unit_test(a_negated_pattern_in_from_that_is_too_long_excludes_all),
         cmocka_unit_test(expiry_times_are_read),
         cmocka_unit_test(a_key_ends_at_its_time),
         cmocka_unit_test(the_first_of_each_variable_counts),

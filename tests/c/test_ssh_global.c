@@ -359,6 +359,28 @@ static void client_that_takes_any_host_key_learns_no_other(void **state)
     assert_told(&client, "");
 }
 
+static void client_learns_no_key_that_is_revoked(void **state)
+{
+    sessile_ssh_config *config = open_config(SESSILE_CLIENT);
+    char line[1024] = "";
+    sessile_krl *krl = NULL;
+    int size;
+
+    (void)state;
+    if (!new_key)
+        assert_int_equal(sessile_key_generate("ecdsa-sha2-nistp384", 0, NULL, &new_key), 0);
+    size = sessile_known_hosts_line("h", 22, new_key, 0, line, sizeof line);
+    assert_true(size > 2 && size <= (int)sizeof line);
+    assert_int_equal(sessile_krl_read(line + 2, (size_t)size - 2, &krl, NULL, 0), 0); /* without the host */
+    assert_int_equal(sessile_krl_revokes(krl, new_key), 1);
+    sessile_ssh_config_ask_new_host_keys(config, 1);
+    assert_int_equal(sessile_ssh_config_set_krl(config, krl), 0);
+    sessile_krl_free(krl);
+    announced_to(config);
+    assert_silent(&client);
+    assert_told(&client, "");
+}
+
 static void known_and_missing_keys_are_told_apart(void **state)
 {
     sessile_ssh_config *config = open_config(SESSILE_CLIENT);
@@ -411,6 +433,7 @@ int main(void)
         TEST(client_believes_no_proof_that_is_not_one),
         TEST(client_that_does_not_want_to_know_asks_nothing),
         TEST(client_that_takes_any_host_key_learns_no_other),
+        TEST(client_learns_no_key_that_is_revoked),
         TEST(known_and_missing_keys_are_told_apart),
     };
 

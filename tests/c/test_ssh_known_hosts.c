@@ -85,6 +85,23 @@ static void patterns_match_and_negated_ones_exclude(void **state)
     assert_int_equal(check("!bad.example {ed25519 a}\n", "good.example", 22), SESSILE_HOST_UNKNOWN);
 }
 
+/* Whom it would exclude is never found out. */
+static void a_negated_pattern_that_is_too_long_excludes_all(void **state)
+{
+    static const char *const forms[] = {"!%s,* {ed25519 a}\n", "*,!%s {ed25519 a}\n"};
+    char pattern[PATTERN_MAX + 2] = {0}, text[PATTERN_MAX + 64];
+
+    (void)state;
+    memset(pattern, 'x', PATTERN_MAX);
+    for (int longer = 0; longer <= 1; longer++) {
+        pattern[PATTERN_MAX] = longer ? 'x' : 0;
+        for (size_t i = 0; i < 2; i++) {
+            snprintf(text, sizeof text, forms[i], pattern);
+            assert_int_equal(check(text, "host", 22), longer ? SESSILE_HOST_UNKNOWN : SESSILE_HOST_KNOWN);
+        }
+    }
+}
+
 static void a_port_is_part_of_the_name(void **state)
 {
     (void)state;
@@ -625,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_plain_name_is_found),
         cmocka_unit_test(any_name_of_a_list_is_found),
         cmocka_unit_test(patterns_match_and_negated_ones_exclude),
+        cmocka_unit_test(a_negated_pattern_that_is_too_long_excludes_all),
         cmocka_unit_test(a_port_is_part_of_the_name),
         cmocka_unit_test(a_key_without_a_port_serves_at_ports_of_which_nothing_is_known),
         cmocka_unit_test(hashed_names_are_found),

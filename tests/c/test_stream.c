@@ -544,6 +544,31 @@ static void release_is_told_where_no_closed_will_come(void **state)
     sessile_callbacks_free(callbacks);
 }
 
+static void the_release_of_callbacks_that_are_replaced_is_told(void **state)
+{
+    sessile_callbacks *callbacks = sessile_callbacks_new();
+    struct side side;
+    sessile_stream *stream;
+    int first = 0, second = 0;
+
+    (void)state;
+    toy_open_ready(&side, 0);
+    stream = stream_of(&side);
+    assert_int_equal(sessile_stream_set_callbacks(stream, callbacks, &first), 0);
+    assert_int_equal(sessile_stream_set_release(stream, note_release), 0);
+    assert_int_equal(sessile_stream_set_callbacks(stream, callbacks, &second), 0);
+    assert_int_equal(first, 1);
+    assert_int_equal(sessile_stream_set_callbacks(stream, callbacks, &second), 0); /* it was for the first alone */
+    assert_int_equal(second, 0);
+    assert_int_equal(sessile_stream_set_release(stream, note_release), 0);
+    assert_int_equal(sessile_stream_set_callbacks(stream, NULL, NULL), 0);
+    sessile_session_free(side.wire.session);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 1);
+    sessile_callbacks_free(callbacks);
+    assert_null(side_done(&side));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_stream_can_change_its_callbacks_from_inside_them),
         cmocka_unit_test(two_streams_have_callbacks_of_their_own),
         cmocka_unit_test(release_is_told_where_no_closed_will_come),
+        cmocka_unit_test(the_release_of_callbacks_that_are_replaced_is_told),
         cmocka_unit_test(a_kept_stream_outlives_its_session_and_answers_gone),
     };
 

@@ -270,6 +270,16 @@ static int publickey_begin(struct ssh *ssh, sessile_question *question)
                     key->type->name, text_escape(escaped, sizeof escaped, theirs, strlen(theirs)));
 }
 
+/* Some servers name the key's type there (ssh-rsa) instead of the algorithm that was asked about (rsa-sha2-512). What is
+ * signed is what was asked about. */
+static int names_query(const struct signing *signing, const struct reader *name)
+{
+    const struct key_type *type = signing->key->type;
+
+    return reader_is(name, signing->algorithm->name) ||
+           reader_is(name, signing->algorithm->certificate ? type->certificate_name : type->name);
+}
+
 /* PK_OK: the key would do. It must be the one that was asked about. */
 static int publickey_recv_60(struct ssh *ssh, struct reader *r)
 {
@@ -285,7 +295,7 @@ static int publickey_recv_60(struct ssh *ssh, struct reader *r)
     if (!auth->querying || !signing->key)
         return ssh_protocol(ssh, "the server sent USERAUTH_PK_OK (%d), and was not asked", MSG_USERAUTH_60);
     own = key_wire_blob(signing->key, signing->algorithm->certificate, &size);
-    if (!reader_is(&name, signing->algorithm->name) || blob.left != size || memcmp(blob.data, own, size) != 0)
+    if (!names_query(signing, &name) || blob.left != size || memcmp(blob.data, own, size) != 0)
         return ssh_protocol(ssh, "USERAUTH_PK_OK is for another key or algorithm than the one asked about");
     auth->querying = 0;
     client_put_request(ssh, &signing->message, method);

@@ -108,7 +108,7 @@ static int peer_match_list(const struct peer *peer, struct span list)
         matched = peer_match_entry(peer, entry);
         if (matched == PATTERN_BAD)
             return PATTERN_BAD;
-        if (matched && negated)
+        if (negated && (matched || entry.size > PATTERN_MAX)) /* what cannot be read may have meant this one */
             return PATTERN_NEGATED;
         if (matched)
             result = PATTERN_MATCH;
