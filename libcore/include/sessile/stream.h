@@ -30,7 +30,8 @@ SESSILE_API int sessile_stream_set_callbacks(sessile_stream *stream, sessile_cal
 
 typedef void (*sessile_on_stream_release)(void *app);
 /* Tell where no closed will come: the session is freed before the stream is closed, or the stream has other callbacks,
- * and app of sessile_stream_set_callbacks() is used no more. Called once, last. Returns 0, ERR_CLOSED, ERR_GONE or ERR_BUSY. */
+ * and app of sessile_stream_set_callbacks() is used no more. Called once, last. Returns 0, ERR_CLOSED, ERR_GONE or
+ * ERR_BUSY. */
 SESSILE_API int sessile_stream_set_release(sessile_stream *stream, sessile_on_stream_release release);
 
 /* Send application data.

@@ -157,8 +157,8 @@ SESSILE_API const char *sessile_grant_environment(sessile_grant *grant, size_t i
 /* ---- Key revocation lists (OpenSSH's PROTOCOL.krl) ---- */
 
 /* Read a list as ssh-keygen -k makes it, or a text of public key lines, at most 16 MiB; data may not be NULL. *krl: the
- * caller's, NULL on failure. Returns 0; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED where it has something critical that is not
- * known; ERR_MEMORY. */
+ * caller's, NULL on failure. Returns 0; ERR_ARGUMENT with error filled; ERR_UNSUPPORTED where it has something critical
+ * that is not known; ERR_MEMORY. */
 SESSILE_API int sessile_krl_read(const void *data, size_t size, sessile_krl **krl, char *error, size_t error_size);
 SESSILE_API sessile_krl *sessile_krl_keep(sessile_krl *krl);
 SESSILE_API void sessile_krl_free(sessile_krl *krl);

@@ -270,8 +270,8 @@ static int publickey_begin(struct ssh *ssh, sessile_question *question)
                     key->type->name, text_escape(escaped, sizeof escaped, theirs, strlen(theirs)));
 }
 
-/* Some servers name the key's type there (ssh-rsa) instead of the algorithm that was asked about (rsa-sha2-512). What is
- * signed is what was asked about. */
+/* Some servers name the key's type there (ssh-rsa) instead of the algorithm that was asked about (rsa-sha2-512). What
+ * is signed is what was asked about. */
 static int names_query(const struct signing *signing, const struct reader *name)
 {
     const struct key_type *type = signing->key->type;
