@@ -40,6 +40,14 @@ def first_line(*command):
     return (done.stdout or done.stderr).splitlines()[0]
 
 
+# Name and version in what each of them is built from.
+PINNED = {
+    "russh/Cargo.toml": r'^(russh) = \{ version = "=([^"]*)"',
+    "node/package.json": r'"(ssh2)": "([^"]*)"',
+    "java/pom.xml": r"<artifactId>(jsch|sshd-core)</artifactId>\s*<version>([^<]*)",
+}
+
+
 def libraries():
     """Those that our own peers are on, and the tools."""
     for name in ("libssh", "libssh2"):
@@ -47,6 +55,8 @@ def libraries():
     wanted = (build.HERE / "peers" / "requirements.txt").read_text()
     yield from re.findall(r"^(asyncssh|paramiko|ssh-audit|cryptography)==(.*)", wanted, re.M)
     yield "golang.org/x/crypto", ".".join(map(str, build.go_crypto()))
+    for file, pattern in PINNED.items():
+        yield from re.findall(pattern, (build.HERE / "peers" / file).read_text(), re.M)
     yield "tshark", first_line("tshark", "--version").split()[2].rstrip(".")
 
 

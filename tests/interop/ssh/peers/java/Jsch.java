@@ -59,30 +59,6 @@ final class Jsch {
         return session;
     }
 
-    /**
-     * It has no limit of its own: this asks for new keys each time that so many bytes went either way; from a thread of
-     * its own, so that data goes on being read meanwhile.
-     */
-    private static final class Rekeying implements Options.Counter {
-        private final Session session;
-        private final long limit;
-        private long count;
-
-        Rekeying(Session session, long limit) {
-            this.session = session;
-            this.limit = limit;
-        }
-
-        @Override
-        public synchronized void add(int size) {
-            count += size;
-            if (limit > 0 && count >= limit) {
-                count = 0;
-                Options.start(session::rekey);
-            }
-        }
-    }
-
     private static int run(Session session, Options o) throws Exception {
         ChannelExec channel = (ChannelExec) session.openChannel("exec");
         channel.setCommand(o.command);
@@ -91,10 +67,9 @@ final class Jsch {
             channel.setPtyType("vt100", 80, 24, 0, 0);
             channel.setTerminalMode(MODES);
         }
-        Rekeying rekeying = new Rekeying(session, o.rekey);
         InputStream errors = channel.getExtInputStream();
         Thread shown = Options.start(() -> Options.copy(errors, System.err));
-        talk(channel, rekeying);
+        talk(channel);
         shown.join();
         while (!channel.isClosed()) {
             Thread.sleep(1);
@@ -103,22 +78,22 @@ final class Jsch {
     }
 
     /** Until the other side has ended. */
-    private static void talk(Channel channel, Rekeying rekeying) throws Exception {
+    private static void talk(Channel channel) throws Exception {
         InputStream out = channel.getInputStream();
         OutputStream in = channel.getOutputStream();
         channel.connect(LIMIT_MS);
         Options.start(() -> {
-            Options.copy(System.in, in, rekeying);
+            Options.copy(System.in, in);
             in.close();
         });
-        Options.copy(out, System.out, rekeying);
+        Options.copy(out, System.out);
     }
 
     static void client(Options o) throws Exception {
         Session session = connect(o);
         if (o.direct != null) {
             Options.Place to = Options.Place.of(o.direct);
-            talk(session.getStreamForwarder(to.host(), to.port()), new Rekeying(session, o.rekey));
+            talk(session.getStreamForwarder(to.host(), to.port()));
             Options.end(0);
         } else if (o.remote != null) {
             String[] parts = o.remote.split(":", 2);

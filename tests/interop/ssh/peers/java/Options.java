@@ -133,21 +133,12 @@ final class Options {
     }
 
     /** All of it, each piece at once. */
-    static void copy(InputStream from, OutputStream to, Counter counter) throws Exception {
+    static void copy(InputStream from, OutputStream to) throws Exception {
         byte[] piece = new byte[PIECE];
         int size;
         while ((size = from.read(piece)) >= 0) {
             to.write(piece, 0, size);
             to.flush();
-            counter.add(size);
         }
-    }
-
-    static void copy(InputStream from, OutputStream to) throws Exception {
-        copy(from, to, size -> { });
-    }
-
-    interface Counter {
-        void add(int size) throws Exception;
     }
 }

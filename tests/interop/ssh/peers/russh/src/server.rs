@@ -23,6 +23,8 @@ use crate::trust::good_certificate;
 
 const AUTHORITY: &str = "cert-authority ";
 
+const MESSAGES: usize = 65536;
+
 /// What all connections share.
 struct Rules {
     keys: Vec<PublicKey>,
@@ -261,6 +263,9 @@ fn config(o: &Options, rules: &Rules) -> server::Config {
         limits: o.limits(),
         auth_rejection_time: Duration::ZERO,
         nodelay: true,
+        // It sends no data during a key exchange: a command that waits for its output to be read, and reads no more
+        // itself, must not keep it from reading what ends the key exchange.
+        channel_buffer_size: MESSAGES,
         ..Default::default()
     }
 }
