@@ -275,7 +275,9 @@ static int forward_grant(struct ssh *ssh, const struct global_type *type, struct
         forward_remove(c, forward);
         return 1;
     }
-    if (forward || !port || forward_count(c) >= FORWARDS_MAX || !(forward = forward_new(name, size, port, 0)))
+    if (forward || !port || forward_count(c) >= FORWARDS_MAX)
+        return 0;
+    if (!(forward = forward_new(name, size, port, 0)))
         return 0;
     forward->granted = 1;
     forward_add(c, forward);
