@@ -9,8 +9,9 @@ find_program(SESSILE_SWIG NAMES swig swig4.1 swig4.0 REQUIRED)
 set(python_folder ${PROJECT_SOURCE_DIR}/bindings/python)
 set(python_package ${PROJECT_BINARY_DIR}/python/sessile)
 file(GLOB python_glue CONFIGURE_DEPENDS ${python_folder}/glue/*.c)
-file(GLOB python_sources CONFIGURE_DEPENDS ${python_folder}/sessile/*)
-list(FILTER python_sources EXCLUDE REGEX "(__pycache__|\\.so)$")
+file(GLOB python_sources CONFIGURE_DEPENDS LIST_DIRECTORIES false RELATIVE ${python_folder}/sessile
+    ${python_folder}/sessile/* ${python_folder}/sessile/asyncio/*)
+list(FILTER python_sources EXCLUDE REGEX "\\.so$")
 file(GLOB python_headers CONFIGURE_DEPENDS libcore/include/sessile/*.h)
 
 set(python_wrapper ${PROJECT_BINARY_DIR}/python/sessile_wrap.c)
@@ -38,8 +39,7 @@ target_link_libraries(sessile_python PRIVATE sessile_static)
 # The library's own symbols are for nobody else in the process.
 target_link_options(sessile_python PRIVATE -Wl,--exclude-libs,ALL)
 
-file(MAKE_DIRECTORY ${python_package})
+file(MAKE_DIRECTORY ${python_package}/asyncio)
 foreach(source IN LISTS python_sources)
-    get_filename_component(name ${source} NAME)
-    file(CREATE_LINK ${source} ${python_package}/${name} SYMBOLIC)
+    file(CREATE_LINK ${python_folder}/sessile/${source} ${python_package}/${source} SYMBOLIC)
 endforeach()

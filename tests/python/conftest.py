@@ -13,6 +13,8 @@ if "SESSILE_BUILD" in os.environ:
 
 import sessile  # noqa: E402
 
+from loops import pytest_pyfunc_call, trouble  # noqa: E402,F401
+
 
 def openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An SSH agent's client on asyncio: which keys it has, and signatures for sessions that ask for one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from ..agent import Agent, AgentKey, AgentReply
+from ..question import Question
+from .wire import Wire
+
+CLOSE_TIMEOUT = 5.0
+
+
+class AgentClient(Wire):
+    """A connection to an agent."""
+
+    session: Agent
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop, CLOSE_TIMEOUT, Agent)
+        self._replies: dict[int, asyncio.Future[AgentReply]] = {}
+        self.session.on_reply = self._replied
+
+    @classmethod
+    async def connect(cls, path: str | None = None) -> AgentClient:
+        """Connect to a socket; None for the one of SSH_AUTH_SOCK."""
+        path = path or os.environ.get("SSH_AUTH_SOCK")
+        if not path:
+            raise FileNotFoundError("there is no SSH_AUTH_SOCK")
+        loop = asyncio.get_running_loop()
+        _, client = await loop.create_unix_connection(lambda: cls(loop), path)
+        return client
+
+    def _connected(self) -> None:
+        self.session.connect()
+
+    async def keys(self) -> list[AgentKey]:
+        """The keys that it has."""
+        reply: asyncio.Future[AgentReply] = self._loop.create_future()
+        self._replies[self.session.list()] = reply
+        return (await reply).keys
+
+    def _replied(self, reply: AgentReply) -> None:
+        future = self._replies.pop(reply.request, None)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+    def answer(self, question: Question) -> None:
+        """Have it sign what a session asks for."""
+        self.session.answer(question)
+
+    def _finished(self, error: Exception | None) -> None:
+        for future in self._replies.values():
+            if not future.done():
+                future.set_exception(error or ConnectionResetError("the agent has closed the connection"))
+        self._replies.clear()
+
+    def close(self) -> None:
+        """Be done with it."""
+        self.abort()

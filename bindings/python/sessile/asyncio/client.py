@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SSH client on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .. import _sessile
+from .._base import Buffer, Text
+from ..constants import Item, Notice, QuestionKind, Role
+from ..errors import error_for
+from ..question import Question
+from ..ssh import SSHConfig
+from ..stream import Channel
+from ..trust import KnownHosts
+from .agent import AgentClient
+from .auth import AcceptHostKey, Answers, ClientKey, Password, Prompts, keys_of, known_hosts_of
+from .channel import ChannelTransport, Listener, Relay, channel_streams
+from .connection import SSHConnection
+from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[Callable[[], Any], str, int], Awaitable[object]]
+Forward = Callable[[Callable[[], Relay]], Awaitable[object]]
+
+
+class SSHClient(SSHConnection):
+    """A connection to a server. :func:`connect` makes them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int, username: str, config: SSHConfig,
+                 answers: Answers, keepalive_interval: float, login_timeout: float) -> None:
+        super().__init__(loop, keepalive_interval)
+        self.host, self.port, self.username = host, port, username
+        self._config = config
+        self._answers = answers
+        self._login_timeout = login_timeout
+        self.authenticated: asyncio.Future[None] = loop.create_future()
+        self._forwards: dict[str, Forward] = {}
+        self._asked: deque[asyncio.Future[str]] = deque()
+        self.banner = ""
+
+    def _connected(self) -> None:
+        self._patience = self._loop.call_later(self._login_timeout, self._too_late)
+        self.session.ssh_connect(self._config, self.host, self.username, self.port)
+        self._offer()
+
+    def _too_late(self) -> None:
+        self.fail(TimeoutError(f"no login within {self._login_timeout} seconds"))
+
+    def _ready(self) -> None:
+        super()._ready()
+        if not self.authenticated.done():
+            self.authenticated.set_result(None)
+
+    def _rest(self) -> None:
+        if not self.authenticated.done():
+            self.authenticated.set_exception(self.error or ConnectionResetError("the server closed the connection"))
+            self.authenticated.exception()
+        while self._asked:
+            future = self._asked.popleft()
+            if not future.done():
+                future.set_exception(self.error or ConnectionResetError("the connection is closed"))
+
+    async def __aenter__(self) -> SSHClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+    # ---- Commands ----
+
+    async def _session(self, protocol: asyncio.BaseProtocol) -> ChannelTransport:
+        transport = ChannelTransport(self._loop, self, self.ssh.open_session(), protocol)
+        await transport.opened()
+        return transport
+
+    async def run(
+        self,
+        command: Text,
+        *,
+        input: Buffer | None = None,
+        check: bool = False,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        terminal: Terminal | None = None,
+    ) -> CompletedProcess:
+        """Run a command, and return how it ended and what it wrote. ``input``: what it reads; ``check``: raise
+        :class:`ProcessError` unless the status is 0; ``timeout``: TimeoutError, and the channel is closed, when it has
+        not ended within so many seconds."""
+        result = await asyncio.wait_for(self._run(command, input, env, terminal), timeout)
+        if check and result.exit_status != 0:
+            raise ProcessError(result)
+        return result
+
+    async def _run(self, command: Text, input: Buffer | None, env: Mapping[str, str] | None,
+                   terminal: Terminal | None) -> CompletedProcess:
+        collector = Collector()
+        transport = await self._session(collector)
+        channel = transport.channel
+        channel.on_stderr = lambda data: collector.stderr_received(channel, data)
+        try:
+            await launch(transport, command, None, env, terminal)
+            transport.write(input or b"")
+            transport.write_eof()
+            await transport.closed
+        except BaseException:
+            transport.abort()
+            raise
+        if transport.error is not None:
+            raise transport.error
+        return CompletedProcess(
+            command, channel.exit_status, channel.exit_signal, bytes(collector.stdout), bytes(collector.stderr)
+        )
+
+    async def create_process(
+        self,
+        command: Text | None = None,
+        *,
+        subsystem: str | None = None,
+        env: Mapping[str, str] | None = None,
+        terminal: Terminal | None = None,
+    ) -> Process:
+        """Start a command, a subsystem, or, with neither, the user's shell; ``terminal``: on a terminal."""
+        process = Process(self, self.ssh.open_session(), command)
+        try:
+            await process.transport.opened()
+            await launch(process.transport, command, subsystem, env, terminal)
+        except BaseException:
+            process.close()
+            raise
+        return process
+
+    # ---- Connections from the server ----
+
+    async def open_connection(self, host: str, port: int) -> Streams:
+        """A connection from the server to host and port: a reader and a writer. A :class:`RefusedError` where the
+        server does not connect."""
+        return await self._streams(self.ssh.open_tcp(host, port), (host, port))
+
+    async def open_unix_connection(self, path: str) -> Streams:
+        """A connection to a Unix socket of the server's."""
+        return await self._streams(self.ssh.open_unix(path), path)
+
+    async def _streams(self, channel: Channel, peer: object) -> Streams:
+        transport, reader, writer = channel_streams(self._loop, self, channel, {"peername": peer})
+        await transport.opened()
+        return reader, writer
+
+    async def create_connection(
+        self, protocol_factory: Callable[[], P], host: str, port: int
+    ) -> tuple[ChannelTransport, P]:
+        """The same with a protocol of the caller's, such as that of another session."""
+        protocol = protocol_factory()
+        channel = self.ssh.open_tcp(host, port)
+        transport = ChannelTransport(self._loop, self, channel, protocol, {"peername": (host, port)})
+        await transport.opened()
+        transport.start()
+        return transport, protocol
+
+    # ---- Forwarding ----
+
+    async def forward_local(self, listen_host: str, listen_port: int, host: str, port: int) -> Listener:
+        """Listen here, and have the server connect to host and port for each connection."""
+        server = await self._loop.create_server(
+            lambda: Relay(lambda near: self._join(near, lambda: self.ssh.open_tcp(host, port, *_origin(near)))),
+            listen_host, listen_port,
+        )
+        return Listener(listen_host, server.sockets[0].getsockname()[1], server.close, server.wait_closed)
+
+    async def forward_local_unix(self, listen_path: str, path: str) -> Listener:
+        """The same from a Unix socket here to one of the server's."""
+        server = await self._loop.create_unix_server(
+            lambda: Relay(lambda near: self._join(near, lambda: self.ssh.open_unix(path))), listen_path
+        )
+        return Listener(listen_path, 0, server.close, server.wait_closed)
+
+    def _join(self, near: Relay, open_channel: Callable[[], Channel]) -> None:
+        self.spawn(self.join_relay(near, open_channel))
+
+    async def forward_remote(self, listen_host: str, listen_port: int, host: str, port: int) -> Listener:
+        """Have the server listen, and connect to host and port here for each connection. ``listen_port`` 0: one of the
+        server's choice, the listener's ``port``."""
+        told = await self._ask_forward(lambda: self.ssh.forward_tcp(listen_host, listen_port))
+        bound = int(told.rpartition(" ")[2])
+        self._forwards[_place(listen_host, bound)] = lambda factory: self._loop.create_connection(factory, host, port)
+        return Listener(listen_host, bound, lambda: self._cancel(
+            _place(listen_host, bound), lambda: self.ssh.cancel_tcp(listen_host, bound)))
+
+    async def forward_remote_unix(self, listen_path: str, path: str) -> Listener:
+        """The same from a Unix socket of the server's to one here."""
+        await self._ask_forward(lambda: self.ssh.forward_unix(listen_path))
+        self._forwards[listen_path] = lambda factory: self._loop.create_unix_connection(factory, path)
+        return Listener(listen_path, 0, lambda: self._cancel(
+            listen_path, lambda: self.ssh.cancel_unix(listen_path)))
+
+    async def _ask_forward(self, ask: Callable[[], None]) -> str:
+        ask()
+        future: asyncio.Future[str] = self._loop.create_future()
+        self._asked.append(future)
+        return await future
+
+    def _cancel(self, place: str, cancel: Callable[[], None]) -> None:
+        if self._forwards.pop(place, None) is not None and not self.session.over:
+            cancel()
+
+    # ---- From the session ----
+
+    def _notice(self, notice: Notice, data: bytes) -> None:
+        super()._notice(notice, data)
+        if notice is Notice.SSH_BANNER:
+            self.banner += data.decode("utf-8", "replace")
+        elif notice in (Notice.SSH_FORWARDED, Notice.SSH_FORWARD_REFUSED) and self._asked:
+            self._forward_answered(self._asked.popleft(), notice is Notice.SSH_FORWARDED, data.decode())
+
+    def _forward_answered(self, future: asyncio.Future[str], yes: bool, where: str) -> None:
+        if future.done():
+            # Whoever asked has been cancelled meanwhile.
+            if yes:
+                host, _, port = where.rpartition(" ")
+                self.ssh.cancel_tcp(host, int(port)) if host else self.ssh.cancel_unix(where)
+        elif yes:
+            future.set_result(where)
+        else:
+            future.set_exception(error_for(_sessile.ERR_REFUSED, f"the server does not listen: {where}"))
+
+    def _question(self, question: Question) -> None:
+        if question.kind is not QuestionKind.SSH_CHANNEL:
+            self._answers.question(self, question)
+            return
+        place = question.text(Item.PATH) or _place(question.host, question.port)
+        forward = self._forwards.get(place)
+        if forward is None:
+            question.refuse()
+        else:
+            self.spawn(self.join_channel(question, forward))
+
+
+def _place(host: str, port: int) -> str:
+    return f"{host} {port}"
+
+
+def _origin(near: Relay) -> tuple[str, int]:
+    peer = near.transport.get_extra_info("peername")
+    return (peer[0], peer[1]) if isinstance(peer, tuple) else ("127.0.0.1", 0)
+
+
+class Connecting:
+    """``async with connect(...) as connection`` closes it at the end; ``await connect(...)`` leaves that to the
+    caller."""
+
+    def __init__(self, begin: Callable[[], Awaitable[SSHClient]]) -> None:
+        self._begin = begin
+        self._client: SSHClient | None = None
+
+    def __await__(self) -> Generator[Any, None, SSHClient]:
+        return self._begin().__await__()
+
+    async def __aenter__(self) -> SSHClient:
+        self._client = await self._begin()
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._client is not None
+        await self._client.__aexit__(kind, error, trace)
+
+
+def connect(
+    host: str,
+    port: int = 22,
+    *,
+    username: str | None = None,
+    known_hosts: KnownHosts | str | os.PathLike[str] | None = None,
+    accept_host_key: AcceptHostKey | None = None,
+    client_keys: Iterable[ClientKey] = (),
+    passphrase: str | bytes | None = None,
+    password: Password | None = None,
+    prompts: Prompts | None = None,
+    agent: str | bool = False,
+    tunnel: SSHClient | None = None,
+    over: Connect | None = None,
+    config: SSHConfig | None = None,
+    connect_timeout: float | None = None,
+    login_timeout: float = 120.0,
+    keepalive_interval: float = 0,
+    **options: Any,
+) -> Connecting:
+    """Connect to an SSH server, and log in.
+
+    ``known_hosts``: the hosts that are known, or a file of them; None: none is. An unknown host is refused, unless
+    ``accept_host_key(host, port, key)`` says yes. ``client_keys``: keys, or files (``passphrase``: of those);
+    ``password``: it, or what returns it; ``prompts(name, instruction, prompts)``: answers of keyboard-interactive.
+    These three may be coroutines. ``agent``: True for the agent of SSH_AUTH_SOCK, or a socket's path. ``tunnel``: the
+    connection to a jump host, to be connected through. ``over(protocol_factory, host, port)``: another way to connect,
+    a coroutine like the event loop's create_connection, on a transport of whatever kind. ``config``: what else is to be
+    set, used up by this. Timeouts and intervals are in seconds. What is not named here goes on to the event loop's
+    create_connection."""
+
+    async def begin() -> SSHClient:
+        helper = await AgentClient.connect(None if agent is True else agent) if agent else None
+        try:
+            made = await _make_config(config, known_hosts, client_keys, passphrase, helper)
+            client = SSHClient(
+                asyncio.get_running_loop(), host, port, username or getpass.getuser(), made,
+                Answers(accept_host_key, password, prompts, helper), keepalive_interval, login_timeout,
+            )
+            create = tunnel.create_connection if tunnel is not None else over
+            await _log_in(client, create, connect_timeout, options)
+            return client
+        finally:
+            if helper is not None:
+                helper.close()
+
+    return Connecting(begin)
+
+
+async def _make_config(config: SSHConfig | None, known_hosts: KnownHosts | str | os.PathLike[str] | None,
+                       client_keys: Iterable[ClientKey], passphrase: str | bytes | None,
+                       helper: AgentClient | None) -> SSHConfig:
+    config = config or SSHConfig(Role.CLIENT)
+    config.set_known_hosts(known_hosts_of(known_hosts))
+    for key in keys_of(client_keys, passphrase):
+        config.add_user_key(key)
+    for listed in await helper.keys() if helper is not None else ():
+        if listed.key is not None:
+            config.add_user_key(listed.key)
+    return config
+
+
+async def _log_in(client: SSHClient, over: Connect | None, timeout: float | None, options: Any) -> None:
+    create: Any = over or asyncio.get_running_loop().create_connection
+    try:
+        await asyncio.wait_for(create(lambda: client, client.host, client.port, **options), timeout)
+        await client.authenticated
+    except BaseException:
+        client.authenticated.cancel()
+        client.abort()
+        raise

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session on an asyncio transport, of whatever kind: what arrives is offered to the session, what it sends is
+written, and back pressure goes through both ways.
+
+The buffer holds the bytes that the session has not taken: they lie between ``_start`` and ``_end``, and there is room
+behind them whenever the transport reads. The transport is told to read no more while the session takes nothing. A wire
+is finished once: when the session is over and the transport has lost its connection, in whichever order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from .._base import Buffer
+from ..errors import ClosedError, Error
+from ..session import Session
+
+ROOM = 32 * 1024
+MOST_ROOM = 256 * 1024
+
+
+class Wire(asyncio.BufferedProtocol):
+    """The protocol of the transport below. It is a buffered one, and takes ``data_received`` as well, for transports
+    that know nothing else. Subclasses say what runs over it: ``_connected``, ``_held`` and ``_finished``."""
+
+    session: Session
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, close_timeout: float, kind: type[Session] = Session
+    ) -> None:
+        self._loop = loop
+        self._close_timeout = close_timeout
+        self._below: asyncio.Transport | None = None
+        self._buffer = bytearray(ROOM)
+        self._start = self._end = 0
+        self._offering = self._again = self._filled = False
+        self._deaf = self._lost = self._done = False
+        self._lost_error: Exception | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.kept: object = None
+        self.session = kind(self._send, self._close, self._offer)
+        self.session.on_closed = self._session_closed
+
+    # ---- What runs over it ----
+
+    def _connected(self) -> None:
+        """The transport is there."""
+
+    def _held(self, on: bool) -> None:
+        """The transport's buffer is over its mark, or has drained."""
+
+    def _finished(self, error: Exception | None) -> None:
+        """Session and transport are over; nothing follows."""
+
+    @property
+    def below(self) -> asyncio.Transport:
+        """The transport that carries it."""
+        if self._below is None:
+            raise RuntimeError("there is no connection yet")
+        return self._below
+
+    def guard(self, call: Callable[..., Any], *arguments: object) -> Any:
+        """Call the application's code. What it raises goes to the loop's exception handler, and ends the session."""
+        try:
+            return call(*arguments)
+        except Exception as error:
+            self._loop.call_exception_handler(
+                {"message": "an application's callback raised", "exception": error, "protocol": self}
+            )
+            self.abort()
+            return None
+
+    def shutdown(self, timeout: float | None = None) -> None:
+        """From now on, the connection must come to its end within ``timeout`` seconds; None: the usual."""
+        if self._timer is None and not self._lost:
+            self._timer = self._loop.call_later(self._close_timeout if timeout is None else timeout, self.abort)
+
+    def abort(self) -> None:
+        """End session and transport at once."""
+        try:
+            self.session.abort()
+        except ClosedError:
+            pass
+        if self._below is not None and not self._lost:
+            self._below.abort()
+
+    # ---- From the session ----
+
+    def _send(self, data: bytes) -> None:
+        if self._below is not None and not self._below.is_closing():
+            self._below.write(data)
+
+    def _close(self) -> None:
+        if self._below is not None and not self._lost:
+            self._below.close()
+            self.shutdown()
+
+    def _session_closed(self, error: Error | None) -> None:
+        self._close()
+        if self._lost:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        error: Exception | None = self.session.error
+        if self._lost_error is not None and (error is None or isinstance(error, EOFError)):
+            error = self._lost_error
+        self._finished(error)
+
+    # ---- From the transport ----
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport's call."""
+        self._below = transport  # type: ignore[assignment]
+        if self.session.over:
+            # Whoever wanted it has gone while it was being made.
+            self.below.abort()
+            return
+        self._connected()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The transport's call."""
+        self._lost, self._lost_error = True, error
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.session.over:
+            self.session.wire_closed()
+        if self.session.over:
+            self._finish()
+
+    def eof_received(self) -> bool:
+        """The transport's call. The session says when the wire is to be closed."""
+        if not self.session.over:
+            self.session.wire_ended()
+        return not self.session.over
+
+    def pause_writing(self) -> None:
+        """The transport's call."""
+        self.session.hold(True)
+        self._held(True)
+
+    def resume_writing(self) -> None:
+        """The transport's call."""
+        self.session.hold(False)
+        self._held(False)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """The transport's call."""
+        if self._end == len(self._buffer):
+            self._make_room(2 * len(self._buffer))
+        return memoryview(self._buffer)[self._end :]
+
+    def buffer_updated(self, size: int) -> None:
+        """The transport's call."""
+        self._end += size
+        self._filled = self._end == len(self._buffer)
+        self._offer()
+
+    def data_received(self, data: Buffer) -> None:
+        """The call of a transport that has no use for a buffer of ours."""
+        needed = self._end - self._start + len(data)
+        if self._end + len(data) > len(self._buffer):
+            self._make_room(max(needed, len(self._buffer)))
+        self._buffer[self._end : self._end + len(data)] = data
+        self._end += len(data)
+        self._offer()
+
+    # ---- Between them ----
+
+    def _offer(self) -> None:
+        """Also the session's call, when it takes more. Where it is on the stack already, it goes round once more."""
+        self._again = True
+        if self._offering:
+            return
+        self._offering = True
+        try:
+            while self._again and self._start < self._end:
+                self._again = False
+                self._offer_once()
+        finally:
+            self._offering = False
+        self._balance()
+
+    def _offer_once(self) -> None:
+        with memoryview(self._buffer)[self._start : self._end] as waiting:
+            taken = self.session.receive(waiting)
+        self._start = self._end if taken < 0 else self._start + taken
+
+    def _balance(self) -> None:
+        """Make sure of room for what the session wants, or stop the transport where it wants nothing."""
+        if self._start == self._end or self.session.over:
+            self._start = self._end = 0
+            self._listen(True)
+            if self._filled and len(self._buffer) < MOST_ROOM:
+                self._buffer = bytearray(2 * len(self._buffer))
+            self._filled = False
+            return
+        want = self.session.want
+        if want and self._start + want > len(self._buffer):
+            self._make_room(max(want, len(self._buffer)))
+        self._listen(want > 0)
+
+    def _make_room(self, size: int) -> None:
+        """Move what waits to the front of a buffer of that size. The old one may still be lent to the transport."""
+        waiting = self._buffer[self._start : self._end]
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        self._buffer[: len(waiting)] = waiting
+        self._start, self._end = 0, len(waiting)
+
+    def _listen(self, on: bool) -> None:
+        if self._deaf != on or self._lost or self._below is None or self._below.is_closing():
+            return
+        try:
+            self._below.resume_reading() if on else self._below.pause_reading()
+        except NotImplementedError:
+            return
+        self._deaf = not on
+
+    def preload(self, data: Buffer) -> None:
+        """Bytes that arrived before the transport was this wire's. Nothing is offered yet."""
+        self._buffer = bytearray(data) + bytearray(ROOM)
+        self._start, self._end = 0, len(data)
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the transport was told to read no more."""
+        return self._deaf
