@@ -9,6 +9,7 @@ import com.jcraft.jsch.Session;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.locks.LockSupport;
 
 /** An SSH client on JSch. */
 final class Jsch {
@@ -89,6 +90,14 @@ final class Jsch {
         Options.copy(out, System.out);
     }
 
+    /** JSch wakes the thread that waits for a request's reply by an interrupt, which may come after it has seen the reply. */
+    private static void waitForever() {
+        while (true) {
+            LockSupport.park();
+            Thread.interrupted();
+        }
+    }
+
     static void client(Options o) throws Exception {
         Session session = connect(o);
         if (o.direct != null) {
@@ -99,7 +108,7 @@ final class Jsch {
             String[] parts = o.remote.split(":", 2);
             Options.Place to = Options.Place.of(parts[1]);
             session.setPortForwardingR("127.0.0.1", Integer.parseInt(parts[0]), to.host(), to.port());
-            Thread.currentThread().join();
+            waitForever();
         } else {
             Options.end(run(session, o));
         }
