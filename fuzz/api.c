@@ -18,20 +18,20 @@ static size_t amount(uint8_t arg)
 
 static void op_deliver(struct peer *peer, uint8_t arg)
 {
-    peer_arrive(peer, amount(arg));
-    peer_offer(peer);
+    comm_arrive(&peer->comm, amount(arg));
+    comm_offer(&peer->comm);
 }
 
 static void op_deliver_all(struct peer *peer, uint8_t arg)
 {
     (void)arg;
-    peer_arrive(peer, peer->wire.size);
-    peer_offer(peer);
+    comm_arrive(&peer->comm, peer->comm.wire.size);
+    comm_offer(&peer->comm);
 }
 
 static void op_arrive(struct peer *peer, uint8_t arg)
 {
-    peer_arrive(peer, amount(arg));
+    comm_arrive(&peer->comm, amount(arg));
 }
 
 static void op_write(struct peer *peer, uint8_t arg)
@@ -51,7 +51,7 @@ static void op_pump(struct peer *peer, uint8_t arg)
 /* One byte at a time. */
 static void op_trickle(struct peer *peer, uint8_t arg)
 {
-    for (unsigned i = 0; i < arg && peer->session; i++)
+    for (unsigned i = 0; i < arg && peer->comm.session; i++)
         op_deliver(peer, 1);
 }
 
@@ -75,15 +75,15 @@ static void op_end(struct peer *peer, uint8_t arg)
 
 static void op_abort(struct peer *peer, uint8_t arg)
 {
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
 
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
     peer->peers->benign = 0;
     if (arg & 1 && stream)
         sessile_stream_abort(stream);
     else
-        sessile_session_abort(peer->session);
+        sessile_session_abort(peer->comm.session);
 }
 
 static void op_detach(struct peer *peer, uint8_t arg)
@@ -94,12 +94,12 @@ static void op_detach(struct peer *peer, uint8_t arg)
 
 static void op_hold(struct peer *peer, uint8_t arg)
 {
-    peer_hold(peer, arg & 1);
+    comm_hold(&peer->comm, arg & 1);
 }
 
 static void op_pause(struct peer *peer, uint8_t arg)
 {
-    peer_pause(peer, arg & 1);
+    comm_pause(&peer->comm, arg & 1);
 }
 
 static void op_enter(struct peer *peer, uint8_t arg)
@@ -136,12 +136,12 @@ static void op_consume(struct peer *peer, uint8_t arg)
 
 static void op_wire_gone(struct peer *peer, uint8_t arg)
 {
-    if (peer->session && !peer->closed)
+    if (peer->comm.session && !peer->closed)
         peer->peers->benign = 0;
     if (arg & 1)
         peer_wire_ends(peer);
     else
-        peer_wire_gone(peer);
+        comm_wire_gone(&peer->comm);
 }
 
 static void op_free(struct peer *peer, uint8_t arg)
@@ -179,23 +179,23 @@ static void op_fail_memory(struct peer *peer, uint8_t arg)
 
 static void op_key_update(struct peer *peer, uint8_t arg)
 {
-    if (peer->session)
-        sessile_tls_key_update(peer->session, arg & 1);
+    if (peer->comm.session)
+        sessile_tls_key_update(peer->comm.session, arg & 1);
 }
 
 static void op_corrupt(struct peer *peer, uint8_t arg)
 {
-    size_t left = peer->wire.size - peer->arrived;
+    size_t left = peer->comm.wire.size - peer->comm.arrived;
 
     if (!left)
         return;
     peer->peers->benign = 0;
-    peer->wire.data[peer->arrived + amount(arg) % left] ^= (uint8_t)(1u << (arg & 7));
+    peer->comm.wire.data[peer->comm.arrived + amount(arg) % left] ^= (uint8_t)(1u << (arg & 7));
 }
 
 static void op_stream(struct peer *peer, uint8_t arg)
 {
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
 
     if (arg & 1 && !peer->stream)
         peer->stream = sessile_stream_keep(stream);
@@ -203,8 +203,8 @@ static void op_stream(struct peer *peer, uint8_t arg)
         sessile_stream_free(peer->stream);
         peer->stream = NULL;
     } else if (peer->stream) {
-        expect(sessile_stream_session(peer->stream) == peer->session);
-        if (!peer->session)
+        expect(sessile_stream_session(peer->stream) == peer->comm.session);
+        if (!peer->comm.session)
             expect(sessile_stream_end(peer->stream) == SESSILE_ERR_GONE);
     }
     if (stream && arg & 4)
@@ -213,20 +213,20 @@ static void op_stream(struct peer *peer, uint8_t arg)
 
 static void op_notes(struct peer *peer, uint8_t arg)
 {
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
     if (arg & 1)
-        sessile_session_set_trace(peer->session, arg & 2 ? watch_trace : NULL, peer);
+        sessile_session_set_trace(peer->comm.session, arg & 2 ? watch_trace : NULL, peer);
     if (arg & 4)
-        sessile_session_set_counters(peer->session, arg & 8);
+        sessile_session_set_counters(peer->comm.session, arg & 8);
     if (arg & 16)
-        sessile_tls_insecure_keylog(peer->session, 1);
+        sessile_tls_insecure_keylog(peer->comm.session, 1);
 }
 
 /* What may be read at any time. */
 static void op_read(struct peer *peer, uint8_t arg)
 {
-    sessile_session *session = peer->session;
+    sessile_session *session = peer->comm.session;
     uint8_t room[512];
 
     if (!session)
@@ -246,10 +246,10 @@ static void op_read(struct peer *peer, uint8_t arg)
 
 static void op_time(struct peer *peer, uint8_t arg)
 {
-    if (!peer->session || !(arg & 1))
+    if (!peer->comm.session || !(arg & 1))
         return;
     peer->peers->benign = 0;
-    sessile_session_set_time(peer->session, (int64_t)arg << 24);
+    sessile_session_set_time(peer->comm.session, (int64_t)arg << 24);
 }
 
 static void op_react(struct peer *peer, uint8_t arg)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The oracle's half that calls: every function that a comms layer or an application uses, with what must come of it.
- * A comms layer that offers bytes while a receive of the same session is on the stack offers those behind it; if they
- * are taken, the one on the stack must have taken all of its own. Writes are held to the same.
+ * The oracle's half that calls: every function that an application uses, with what must come of it. A write inside
+ * another writes what is behind it; if that is taken, the one on the stack must have been taken whole.
  */
 #include "peers.h"
 
@@ -16,86 +15,14 @@
 
 /* ---- the wire ---- */
 
-void peer_arrive(struct peer *peer, size_t size)
-{
-    size_t left = peer->wire.size - peer->arrived;
-
-    peer->arrived += size < left ? size : left;
-}
-
-static const uint8_t *wire_at(const struct peer *peer, size_t position)
-{
-    return peer->wire.data ? peer->wire.data + position : (const uint8_t *)"";
-}
-
-/* Leave a call: where the flow goes on for the call around it. */
-static size_t frame_leave(const struct frame *frame, int result)
-{
-    if (result < 0)
-        return frame->start;
-    if (frame->next == frame->end)
-        return frame->start + (size_t)result;
-    expect(frame->start + (size_t)result == frame->end);
-    return frame->next;
-}
-
-static void offered(struct peer *peer, const struct frame *frame, int result)
-{
-    size_t next = frame_leave(frame, result);
-
-    expect((result == -1) == (sessile_session_error(peer->session) != 0));
-    if (frame->outer)
-        frame->outer->next = next;
-    else
-        peer->taken = next;
-    expect(sessile_session_want(peer->session) <= sessile_session_want_max(peer->session));
-}
-
-void peer_offer(struct peer *peer)
-{
-    struct frame frame = {.outer = peer->receiving, .end = peer->arrived, .next = peer->arrived};
-    unsigned calls = peer->calls, paused = peer->paused;
-    size_t size;
-    uint8_t *copy;
-    int result;
-
-    if (!peer->session)
-        return;
-    frame.start = frame.outer ? frame.outer->next : peer->taken;
-    size = frame.end - frame.start;
-    peer->offered = peer->arrived;
-    if (!frame.outer)
-        peer->resumed = 0;
-    copy = fuzz_copy(wire_at(peer, frame.start), size);
-    peer->receiving = &frame;
-    result = sessile_session_receive(peer->session, copy, size);
-    peer->receiving = frame.outer;
-    expect(!memcmp(copy, wire_at(peer, frame.start), size));
-    fuzz_spoil(copy, size);
-    expect(result >= -1 && result <= (int)size);
-    expect(!paused || calls != peer->calls || result <= 0);
-    if (peer->session)
-        offered(peer, &frame, result);
-}
-
-void peer_wire_gone(struct peer *peer)
-{
-    if (!peer->session || peer->wire_gone)
-        return;
-    /* Its closing callbacks find this set; after the session's own close it means nothing. */
-    peer->wire_gone = !peer->wire_closed;
-    peer->wire.size = peer->arrived;
-    sessile_session_close(peer->session);
-}
-
 /* The other side's FIN. What is still to come is lost. */
 void peer_wire_ends(struct peer *peer)
 {
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
-    peer->wire_ended = 1;
-    peer->wire.size = peer->arrived;
-    sessile_session_receive_end(peer->session);
+    peer->comm.wire_ended = 1;
+    peer->comm.wire.size = peer->comm.arrived;
+    sessile_session_receive_end(peer->comm.session);
 }
 
 /* ---- the stream ---- */
@@ -115,8 +42,8 @@ static void wrote(struct peer *peer, const struct frame *frame, int result)
 void peer_write(struct peer *peer, size_t size)
 {
     struct frame frame = {.outer = peer->writing};
-    unsigned held = peer->held, ready = peer->ready;
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    unsigned held = peer->comm.held, ready = peer->ready;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
     uint8_t *data;
     int result;
 
@@ -135,13 +62,13 @@ void peer_write(struct peer *peer, size_t size)
     peer->writing = frame.outer;
     fuzz_spoil(data, size);
     expect(result <= (int)size && (result <= 0 || (ready && !held)));
-    if (peer->session)
+    if (peer->comm.session)
         wrote(peer, &frame, result);
 }
 
 void peer_end_stream(struct peer *peer)
 {
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
 
     if (stream && sessile_stream_end(stream) == SESSILE_OK)
         peer->ended = 1;
@@ -149,7 +76,7 @@ void peer_end_stream(struct peer *peer)
 
 void peer_set_manual(struct peer *peer, int on)
 {
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
 
     if (!stream)
         return;
@@ -157,13 +84,13 @@ void peer_set_manual(struct peer *peer, int on)
         peer->manual = 0;
         peer->unread = 0;
     }
-    if (sessile_stream_set_manual(stream, on) == SESSILE_OK && peer->session)
+    if (sessile_stream_set_manual(stream, on) == SESSILE_OK && peer->comm.session)
         peer->manual = on != 0;
 }
 
 void peer_consume(struct peer *peer, size_t size)
 {
-    sessile_stream *stream = peer->session ? sessile_session_stream(peer->session) : NULL;
+    sessile_stream *stream = peer->comm.session ? sessile_session_stream(peer->comm.session) : NULL;
 
     if (!stream)
         return;
@@ -184,10 +111,10 @@ static void peer_reset(struct peer *peer, struct peers *peers, int role, struct 
     peer->role = role;
     peer->other = other;
     peer->fails = MOMENTS;
-    peer->has_resume = 1;
-    expect((peer->session = sessile_session_create(peer, watch_send, watch_comm_close)));
-    expect(sessile_session_set_resume(peer->session, watch_resume) == 0);
-    expect(sessile_session_set_release(peer->session, watch_release) == 0);
+    peer->comm.has_resume = 1;
+    expect((peer->comm.session = sessile_session_create(peer, watch_send, watch_comm_close)));
+    expect(sessile_session_set_resume(peer->comm.session, watch_resume) == 0);
+    expect(sessile_session_set_release(peer->comm.session, watch_release) == 0);
 }
 
 void peers_renew(struct peers *peers)
@@ -219,8 +146,8 @@ void peers_open(struct peers *peers, unsigned client, unsigned server, unsigned 
     peers_renew(peers);
     for (unsigned i = 0; i < 2; i++)
         if (options & 2u << i) {
-            peers->peer[i]->has_resume = 0;
-            expect(sessile_session_set_resume(peers->peer[i]->session, NULL) == 0);
+            peers->peer[i]->comm.has_resume = 0;
+            expect(sessile_session_set_resume(peers->peer[i]->comm.session, NULL) == 0);
         }
 }
 
@@ -229,15 +156,16 @@ void peer_start(struct peer *peer)
     struct peers *peers = peer->peers;
     int result;
 
-    if (!peer->session || peer->started || peer->closed)
+    if (!peer->comm.session || peer->started || peer->closed)
         return;
     peer->started = 1;
     if (peer->role == SESSILE_CLIENT && peers->ticket.size)
-        sessile_tls_resume(peer->session, peers->ticket.data, peers->ticket.size);
+        sessile_tls_resume(peer->comm.session, peers->ticket.data, peers->ticket.size);
     if (peer->role == SESSILE_CLIENT)
-        result = sessile_tls_connect(peer->session, setup_client(peers->client), FUZZ_HOST, peers->callbacks, peer);
+        result =
+            sessile_tls_connect(peer->comm.session, setup_client(peers->client), FUZZ_HOST, peers->callbacks, peer);
     else
-        result = sessile_tls_accept(peer->session, setup_server(peers->server), peers->callbacks, peer);
+        result = sessile_tls_accept(peer->comm.session, setup_server(peers->server), peers->callbacks, peer);
     expect(result == 0 || !peers->benign);
     if (result != 0)
         peer->started = 0;
@@ -245,66 +173,45 @@ void peer_start(struct peer *peer)
 
 void peer_free(struct peer *peer)
 {
-    sessile_session *session = peer->session;
+    sessile_session *session = peer->comm.session;
 
     if (!session)
         return;
     if (!peer->closed)
         peer->peers->benign = 0;
-    peer->session = NULL;
+    peer->comm.session = NULL;
     sessile_session_free(session);
-    expect(peer->released && (peer->wire_closed || peer->wire_gone || peer->wire_ended || peer->detached));
-}
-
-void peer_hold(struct peer *peer, int on)
-{
-    if (!peer->session)
-        return;
-    peer->held = on != 0;
-    if (!on)
-        peer->sent_held = 0;
-    sessile_session_hold(peer->session, on);
-}
-
-void peer_pause(struct peer *peer, int on)
-{
-    int result;
-
-    if (!peer->session)
-        return;
-    peer->calls++;
-    peer->paused = on && peer->has_resume;
-    result = sessile_session_pause(peer->session, on);
-    expect(result == (on && !peer->has_resume ? SESSILE_ERR_MISUSE : SESSILE_OK) || !peer->session);
+    expect(peer->released &&
+           (peer->comm.wire_closed || peer->comm.wire_gone || peer->comm.wire_ended || peer->detached));
 }
 
 void peer_enter(struct peer *peer)
 {
-    if (!peer->session || peer->batch >= 8)
+    if (!peer->comm.session || peer->batch >= 8)
         return;
-    expect(sessile_session_enter(peer->session) == SESSILE_OK);
+    expect(sessile_session_enter(peer->comm.session) == SESSILE_OK);
     peer->batch++;
 }
 
 void peer_leave(struct peer *peer)
 {
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
     if (!peer->batch) {
-        expect(sessile_session_leave(peer->session) == SESSILE_ERR_MISUSE);
+        expect(sessile_session_leave(peer->comm.session) == SESSILE_ERR_MISUSE);
         return;
     }
     peer->batch--;
-    sessile_session_leave(peer->session);
+    sessile_session_leave(peer->comm.session);
 }
 
 void peer_end(struct peer *peer)
 {
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
     if (!peer->ready)
         peer->peers->benign = 0;
-    if (sessile_session_end(peer->session) == SESSILE_OK)
+    if (sessile_session_end(peer->comm.session) == SESSILE_OK)
         peer->ended = peer->ending = 1;
 }
 
@@ -312,10 +219,10 @@ void peer_detach(struct peer *peer)
 {
     int result;
 
-    if (!peer->session || peer->detached)
+    if (!peer->comm.session || peer->detached)
         return;
     peer->detached = DETACHING;
-    result = sessile_session_detach(peer->session);
+    result = sessile_session_detach(peer->comm.session);
     peer->detached = result == SESSILE_OK;
     if (result == SESSILE_OK)
         peer->ended = 1;
@@ -343,50 +250,52 @@ void peer_check(struct peer *peer)
     int error;
 
     expect(fuzz_memory_bytes() < BUSY_MOST);
-    if (!peer->session)
+    if (!peer->comm.session)
         return;
-    error = sessile_session_error(peer->session);
+    error = sessile_session_error(peer->comm.session);
     expect(!peer->error || error == peer->error);
     peer->error = error;
-    expect(!peer->closed || !peer->started || sessile_session_receive(peer->session, "x", 1) == (error ? -1 : 0));
+    expect(!peer->closed || !peer->started || sessile_session_receive(peer->comm.session, "x", 1) == (error ? -1 : 0));
 }
 
 /* ---- the end ---- */
 
 static int release_brakes(struct peer *peer)
 {
-    int did = peer->batch || peer->held || peer->paused || peer->manual || !peer->started;
+    int did = peer->batch || peer->comm.held || peer->comm.paused || peer->manual || !peer->started;
 
-    while (peer->session && peer->batch)
+    while (peer->comm.session && peer->batch)
         peer_leave(peer);
-    if (peer->held)
-        peer_hold(peer, 0);
-    if (peer->paused)
-        peer_pause(peer, 0);
+    if (peer->comm.held)
+        comm_hold(&peer->comm, 0);
+    if (peer->comm.paused)
+        comm_pause(&peer->comm, 0);
     if (peer->manual)
         peer_set_manual(peer, 0);
     if (!peer->started)
         peer_start(peer);
-    return did && peer->session && !peer->closed && peer->started;
+    return did && peer->comm.session && !peer->closed && peer->started;
 }
 
 static int advance(struct peer *peer)
 {
-    size_t offered_before = peer->offered, taken = peer->taken;
-    int resumed = peer->resumed;
+    size_t offered_before = peer->comm.offered, taken = peer->comm.taken;
+    int resumed = peer->comm.resumed;
 
-    if (!peer->session)
+    if (!peer->comm.session)
         return 0;
     if (release_brakes(peer))
         return 1;
-    peer_arrive(peer, peer->wire.size);
-    if (peer->offered < peer->arrived || resumed || (!peer->has_resume && peer->taken < peer->arrived))
-        peer_offer(peer);
-    if (peer->offered > offered_before || peer->taken > taken || resumed)
+    comm_arrive(&peer->comm, peer->comm.wire.size);
+    if (peer->comm.offered < peer->comm.arrived || resumed ||
+        (!peer->comm.has_resume && peer->comm.taken < peer->comm.arrived))
+        comm_offer(&peer->comm);
+    if (peer->comm.offered > offered_before || peer->comm.taken > taken || resumed)
         return 1;
-    if (peer->wire_gone || peer->wire_closed || !(peer->other->wire_closed || !peer->other->session))
+    if (peer->comm.wire_gone || peer->comm.wire_closed ||
+        !(peer->other->comm.wire_closed || !peer->other->comm.session))
         return 0;
-    peer_wire_gone(peer);
+    comm_wire_gone(&peer->comm);
     return 1;
 }
 
@@ -412,25 +321,25 @@ static void judge_rest(const struct peer *peer)
 {
     size_t want;
 
-    if (!peer->session || sessile_session_error(peer->session) || peer->closed)
+    if (!peer->comm.session || sessile_session_error(peer->comm.session) || peer->closed)
         return;
-    want = sessile_session_want(peer->session);
-    expect(!want || peer->taken + want > peer->arrived);
-    expect(!peer->ready || peer->ended || peer->wire_gone || peer->wire_ended || !peer->short_write);
+    want = sessile_session_want(peer->comm.session);
+    expect(!want || peer->comm.taken + want > peer->comm.arrived);
+    expect(!peer->ready || peer->ended || peer->comm.wire_gone || peer->comm.wire_ended || !peer->short_write);
     if (peer->peers->benign)
         expect(peer->ready && (peer->ending || peer->delivered == peer->other->written));
 }
 
 static void judge_end(const struct peer *peer)
 {
-    if (peer->session && !peer->writing)
-        expect(!peer->other->session || peer->delivered <= peer->other->written);
-    if (!peer->peers->benign || !peer->session)
+    if (peer->comm.session && !peer->writing)
+        expect(!peer->other->comm.session || peer->delivered <= peer->other->written);
+    if (!peer->peers->benign || !peer->comm.session)
         return;
-    if (sessile_session_error(peer->session))
-        fprintf(stderr, "role %d failed: %s\n", peer->role, sessile_session_error_text(peer->session));
-    expect(peer->closed && !sessile_session_error(peer->session));
-    expect(peer->taken + peer->leftover == peer->wire.size || !peer->detached);
+    if (sessile_session_error(peer->comm.session))
+        fprintf(stderr, "role %d failed: %s\n", peer->role, sessile_session_error_text(peer->comm.session));
+    expect(peer->closed && !sessile_session_error(peer->comm.session));
+    expect(peer->comm.taken + peer->leftover == peer->comm.wire.size || !peer->detached);
 }
 
 static void release(struct peers *peers)
@@ -443,7 +352,7 @@ static void release(struct peers *peers)
         if (peer->stream)
             expect(sessile_stream_write(peer->stream, "", 0) == SESSILE_ERR_GONE);
         sessile_stream_free(peer->stream);
-        bytes_free(&peer->wire);
+        bytes_free(&peer->comm.wire);
     }
     bytes_free(&peers->ticket);
     sessile_callbacks_free(peers->callbacks);

@@ -7,6 +7,7 @@
 #ifndef FUZZ_PEERS_H
 #define FUZZ_PEERS_H
 
+#include "comm.h"
 #include "setup.h"
 
 enum moment {
@@ -27,49 +28,17 @@ enum moment {
     MOMENTS
 };
 
-/* How a question is met. */
-enum answer { ANSWER_YES, ANSWER_NO, ANSWER_KEEP, ANSWER_IGNORE, ANSWER_DROP, ANSWER_KEEP_YES, ANSWERS };
-
-struct step {
-    uint8_t op;
-    uint8_t arg;
-};
-
-#define REACTION_STEPS 4
-struct reaction {
-    struct step steps[REACTION_STEPS];
-    unsigned count;
-    unsigned lasting;
-};
-
-/* A receive, or a write, on the stack. Positions are counted from the start of the flow. */
-struct frame {
-    struct frame *outer;
-    size_t start;
-    size_t end;
-    size_t next; /* where a call inside this one goes on */
-};
-
 struct peers;
 
 struct peer {
     struct peers *peers;
     int role;
-    sessile_session *session; /* NULL once freed */
-    sessile_stream *stream;   /* kept, or NULL */
+    struct comm comm;
+    sessile_stream *stream; /* kept, or NULL */
     struct peer *other;
     struct reaction reactions[MOMENTS];
     enum moment fails; /* whose next callback fails; MOMENTS: none */
     enum answer answer;
-
-    /* The wire's bytes to this peer: taken, arrived, sent by the other. */
-    struct bytes wire;
-    size_t arrived;
-    size_t taken;
-    size_t offered; /* at least once */
-    struct frame *receiving;
-    int resumed;    /* resume asks for an offer that was not made yet */
-    unsigned calls; /* how often pause was called */
 
     /* The stream from this peer, and to it. */
     size_t written;
@@ -80,12 +49,8 @@ struct peer {
 
     int error;
     unsigned batch;
-    size_t sent_held;
     unsigned started : 1;
-    unsigned has_resume : 1;
     unsigned manual : 1;
-    unsigned held : 1;
-    unsigned paused : 1;
     unsigned sending : 1;
     unsigned ready : 1;
     unsigned ended : 1;    /* this side writes no more */
@@ -93,9 +58,6 @@ struct peer {
     unsigned detached : 2; /* DETACHING while the call is on the stack */
     unsigned got_end : 1;
     unsigned short_write : 1;
-    unsigned wire_closed : 1; /* by the session */
-    unsigned wire_gone : 1;   /* told to the session */
-    unsigned wire_ended : 1;  /* in the direction to the session */
     unsigned released : 1;
     unsigned stream_closed : 1;
     unsigned closed : 1;
@@ -132,12 +94,8 @@ void peers_renew(struct peers *peers);
 void peers_finish(struct peers *peers);
 
 void peer_start(struct peer *peer);
-void peer_arrive(struct peer *peer, size_t size);
-void peer_offer(struct peer *peer);
 void peer_write(struct peer *peer, size_t size);
 void peer_free(struct peer *peer);
-void peer_hold(struct peer *peer, int on);
-void peer_pause(struct peer *peer, int on);
 void peer_enter(struct peer *peer);
 void peer_leave(struct peer *peer);
 void peer_set_manual(struct peer *peer, int on);
@@ -145,7 +103,6 @@ void peer_consume(struct peer *peer, size_t size);
 void peer_end_stream(struct peer *peer);
 void peer_end(struct peer *peer);
 void peer_detach(struct peer *peer);
-void peer_wire_gone(struct peer *peer);
 void peer_wire_ends(struct peer *peer);
 void peer_answer_kept(struct peers *peers, unsigned index, unsigned how);
 /* What must hold whenever nothing of the session is on the stack. */

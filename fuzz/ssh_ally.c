@@ -20,8 +20,8 @@ static int on_send(void *handle, void *buffer, size_t size)
 {
     struct ssh_app *app = ((struct ssh_ally *)handle)->app;
 
-    if (app->session && !app->wire_closed && !app->wire_gone && !app->wire_ended)
-        bytes_append(&app->wire, buffer, size);
+    if (app->comm.session && !app->comm.wire_closed && !app->comm.wire_gone && !app->comm.wire_ended)
+        bytes_append(&app->comm.wire, buffer, size);
     return 0;
 }
 
@@ -122,11 +122,11 @@ void ssh_ally_meet(struct ssh_ally *ally)
     start(ally);
     ssh_app_start(app);
     do {
-        before = app->wire.size + ally->in.size;
-        ssh_app_arrive(app, app->wire.size);
-        ssh_app_offer(app);
+        before = app->comm.wire.size + ally->in.size;
+        comm_arrive(&app->comm, app->comm.wire.size);
+        comm_offer(&app->comm);
         ssh_ally_take(ally);
-    } while (app->wire.size + ally->in.size > before);
+    } while (app->comm.wire.size + ally->in.size > before);
 }
 
 void ssh_ally_say(struct ssh_ally *ally, const void *payload, size_t size)

@@ -18,8 +18,8 @@ static void carry(struct ssh_app *app, const void *data, size_t size)
 {
     struct ssh_app *other = app->other;
 
-    if (other->session && !other->wire_closed && !other->wire_gone && !other->wire_ended)
-        bytes_append(&other->wire, data, size);
+    if (other->comm.session && !other->comm.wire_closed && !other->comm.wire_gone && !other->comm.wire_ended)
+        bytes_append(&other->comm.wire, data, size);
 }
 
 static void perform(struct ssh_app *app, struct step step)
@@ -65,8 +65,8 @@ static void open_apps(struct ssh_app apps[2], struct ssh_watch *watch, unsigned 
         apps[i].config = i == SESSILE_CLIENT ? client : server;
         ssh_app_open(&apps[i]);
         if (options & OPTION_NO_RESUME << i) {
-            apps[i].has_resume = 0;
-            expect(sessile_session_set_resume(apps[i].session, NULL) == 0);
+            apps[i].comm.has_resume = 0;
+            expect(sessile_session_set_resume(apps[i].comm.session, NULL) == 0);
         }
     }
     if (options & OPTION_BARE)
@@ -85,12 +85,12 @@ static int agree(unsigned client, unsigned server)
 
 static int wire_goes(struct ssh_app *app)
 {
-    if (!app->session || app->closed || app->wire_gone || app->wire_closed)
+    if (!app->comm.session || app->closed || app->comm.wire_gone || app->comm.wire_closed)
         return 0;
-    if (!app->other->wire_closed && !app->other->detached && app->other->session)
+    if (!app->other->comm.wire_closed && !app->other->detached && app->other->comm.session)
         return 0;
-    if (app->arrived == app->wire.size) /* else there is more to be offered before */
-        ssh_app_wire_gone(app);
+    if (app->comm.arrived == app->comm.wire.size) /* else there is more to be offered before */
+        comm_wire_gone(&app->comm);
     return 1;
 }
 
@@ -110,14 +110,14 @@ static void run_down(struct ssh_app apps[2])
 
 static void tell(const struct ssh_app *app)
 {
-    if (app->session && sessile_session_error(app->session))
-        fprintf(stderr, "role %d failed: %s\n", app->role, sessile_session_error_text(app->session));
+    if (app->comm.session && sessile_session_error(app->comm.session))
+        fprintf(stderr, "role %d failed: %s\n", app->role, sessile_session_error_text(app->comm.session));
 }
 
 /* Whether a session that nothing was done to is as it should be. */
 static int is_well(const struct ssh_app *app, int well)
 {
-    if (!app->watch->benign || !app->session || well)
+    if (!app->watch->benign || !app->comm.session || well)
         return 1;
     tell(app);
     tell(app->other);
@@ -126,7 +126,7 @@ static int is_well(const struct ssh_app *app, int well)
 
 static void judge_end(const struct ssh_app *app)
 {
-    expect(is_well(app, app->closed && app->session && !sessile_session_error(app->session)));
+    expect(is_well(app, app->closed && app->comm.session && !sessile_session_error(app->comm.session)));
 }
 
 static void finish(struct ssh_app apps[2])
@@ -144,11 +144,11 @@ static void finish(struct ssh_app apps[2])
     }
     expect(!watch->benign || !watch->whole || watch->arrived == watch->written);
     for (unsigned i = 0; i < 2 * FLOWS; i++)
-        if (apps[i & 1].flows[i >> 1].stream && apps[i & 1].session)
+        if (apps[i & 1].flows[i >> 1].stream && apps[i & 1].comm.session)
             sessile_stream_end(apps[i & 1].flows[i >> 1].stream);
     run_down(apps);
-    if (apps[0].session)
-        sessile_session_end(apps[0].session);
+    if (apps[0].comm.session)
+        sessile_session_end(apps[0].comm.session);
     run_down(apps);
     judge_end(&apps[0]);
     judge_end(&apps[1]);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The oracle's half that calls: every function that a comms layer or an application uses, with what must come of it.
- * A comms layer that offers bytes while a receive of the same session is on the stack offers those behind it; if they
- * are taken, the one on the stack must have taken all of its own. Writes on one flow are held to the same.
+ * The oracle's half that calls: every function that an application uses, with what must come of it. A write inside
+ * another on the same flow writes what is behind it; if that is taken, the one on the stack must have been taken whole.
  */
 #include "ssh_app.h"
 
@@ -39,116 +38,22 @@ void ssh_watch_close(struct ssh_watch *watch)
 
 /* ---- the wire ---- */
 
-void ssh_app_arrive(struct ssh_app *app, size_t size)
-{
-    size_t left = app->wire.size - app->arrived;
-
-    app->arrived += size < left ? size : left;
-}
-
-static const uint8_t *wire_at(const struct ssh_app *app, size_t position)
-{
-    return app->wire.data ? app->wire.data + position : (const uint8_t *)"";
-}
-
-/* Leave a call: where the flow goes on for the call around it. */
-static size_t frame_leave(const struct frame *frame, int result)
-{
-    if (result < 0)
-        return frame->start;
-    if (frame->next == frame->end)
-        return frame->start + (size_t)result;
-    expect(frame->start + (size_t)result == frame->end);
-    return frame->next;
-}
-
-static void offered(struct ssh_app *app, const struct frame *frame, int result)
-{
-    size_t next = frame_leave(frame, result);
-
-    expect((result == -1) == (sessile_session_error(app->session) != 0));
-    if (frame->outer)
-        frame->outer->next = next;
-    else
-        app->taken = next;
-    expect(sessile_session_want(app->session) <= sessile_session_want_max(app->session));
-}
-
-void ssh_app_offer(struct ssh_app *app)
-{
-    struct frame frame = {.outer = app->receiving, .end = app->arrived, .next = app->arrived};
-    unsigned calls = app->calls, paused = app->paused;
-    size_t size;
-    uint8_t *copy;
-    int result;
-
-    if (!app->session)
-        return;
-    frame.start = frame.outer ? frame.outer->next : app->taken;
-    size = frame.end - frame.start;
-    app->offered = app->arrived;
-    if (!frame.outer)
-        app->resumed = 0;
-    copy = fuzz_copy(wire_at(app, frame.start), size);
-    app->receiving = &frame;
-    result = sessile_session_receive(app->session, copy, size);
-    app->receiving = frame.outer;
-    expect(!memcmp(copy, wire_at(app, frame.start), size));
-    fuzz_spoil(copy, size);
-    expect(result >= -1 && result <= (int)size);
-    expect(!paused || calls != app->calls || result <= 0);
-    if (app->session)
-        offered(app, &frame, result);
-}
-
-void ssh_app_wire_gone(struct ssh_app *app)
-{
-    if (!app->session || app->wire_gone)
-        return;
-    /* Its closing callbacks find this set; after the session's own close it means nothing. */
-    app->wire_gone = !app->wire_closed;
-    app->wire.size = app->arrived;
-    sessile_session_close(app->session);
-}
-
-void ssh_app_hold(struct ssh_app *app, int on)
-{
-    if (!app->session)
-        return;
-    app->held = on != 0;
-    if (!on)
-        app->sent_held = 0;
-    sessile_session_hold(app->session, on);
-}
-
-void ssh_app_pause(struct ssh_app *app, int on)
-{
-    int result;
-
-    if (!app->session)
-        return;
-    app->calls++;
-    app->paused = on && app->has_resume;
-    result = sessile_session_pause(app->session, on);
-    expect(result == (on && !app->has_resume ? SESSILE_ERR_MISUSE : SESSILE_OK) || !app->session);
-}
-
 static void act_deliver(struct ssh_app *app, uint8_t arg)
 {
-    ssh_app_arrive(app, ssh_amount(arg));
-    ssh_app_offer(app);
+    comm_arrive(&app->comm, ssh_amount(arg));
+    comm_offer(&app->comm);
 }
 
 static void act_deliver_all(struct ssh_app *app, uint8_t arg)
 {
     (void)arg;
-    ssh_app_arrive(app, app->wire.size);
-    ssh_app_offer(app);
+    comm_arrive(&app->comm, app->comm.wire.size);
+    comm_offer(&app->comm);
 }
 
 static void act_arrive(struct ssh_app *app, uint8_t arg)
 {
-    ssh_app_arrive(app, ssh_amount(arg));
+    comm_arrive(&app->comm, ssh_amount(arg));
 }
 
 /* Both ways, a while. */
@@ -164,41 +69,41 @@ static void act_pump(struct ssh_app *app, uint8_t arg)
 /* One byte at a time. */
 static void act_trickle(struct ssh_app *app, uint8_t arg)
 {
-    for (unsigned i = 0; i < arg && app->session; i++)
+    for (unsigned i = 0; i < arg && app->comm.session; i++)
         act_deliver(app, 1);
 }
 
 static void act_hold(struct ssh_app *app, uint8_t arg)
 {
-    ssh_app_hold(app, arg & 1);
+    comm_hold(&app->comm, arg & 1);
 }
 
 static void act_pause(struct ssh_app *app, uint8_t arg)
 {
-    ssh_app_pause(app, arg & 1);
+    comm_pause(&app->comm, arg & 1);
 }
 
 static void act_wire_gone(struct ssh_app *app, uint8_t arg)
 {
-    if (app->session && !app->closed)
+    if (app->comm.session && !app->closed)
         app->watch->benign = 0;
-    if (arg & 1 && app->session) {
-        app->wire.size = app->arrived;
-        app->wire_ended = 1;
-        sessile_session_receive_end(app->session);
+    if (arg & 1 && app->comm.session) {
+        app->comm.wire.size = app->comm.arrived;
+        app->comm.wire_ended = 1;
+        sessile_session_receive_end(app->comm.session);
     } else {
-        ssh_app_wire_gone(app);
+        comm_wire_gone(&app->comm);
     }
 }
 
 static void act_corrupt(struct ssh_app *app, uint8_t arg)
 {
-    size_t left = app->wire.size - app->arrived;
+    size_t left = app->comm.wire.size - app->comm.arrived;
 
     if (!left)
         return;
     app->watch->benign = 0;
-    app->wire.data[app->arrived + ssh_amount(arg) % left] ^= (uint8_t)(1u << (arg & 7));
+    app->comm.wire.data[app->comm.arrived + ssh_amount(arg) % left] ^= (uint8_t)(1u << (arg & 7));
 }
 
 /* ---- streams ---- */
@@ -207,7 +112,7 @@ static struct flow *flow_now(struct ssh_app *app)
 {
     struct flow *flow = &app->flows[app->current % FLOWS];
 
-    return app->session && flow->stream ? flow : NULL;
+    return app->comm.session && flow->stream ? flow : NULL;
 }
 
 static void act_select(struct ssh_app *app, uint8_t arg)
@@ -237,7 +142,7 @@ static void write_on(struct ssh_app *app, unsigned number, size_t size)
     struct way *way = flow ? &flow->ways[number] : NULL;
     struct frame frame = {.outer = way ? way->writing : NULL};
     struct channel *channel = flow ? stream_state(flow->stream) : NULL;
-    unsigned held = app->held, ready = app->ready;
+    unsigned held = app->comm.held, ready = app->ready;
     uint8_t *data;
     int result;
 
@@ -272,7 +177,7 @@ static void act_write_stderr(struct ssh_app *app, uint8_t arg)
 
 static sessile_stream *open_one(struct ssh_app *app, unsigned kind)
 {
-    sessile_session *session = app->session;
+    sessile_session *session = app->comm.session;
 
     switch (kind) {
     case 1:
@@ -296,12 +201,12 @@ static sessile_stream *open_one(struct ssh_app *app, unsigned kind)
 
 static void act_open(struct ssh_app *app, uint8_t arg)
 {
-    sessile_stream *stream = app->session ? open_one(app, arg & 7) : NULL;
+    sessile_stream *stream = app->comm.session ? open_one(app, arg & 7) : NULL;
     struct flow *flow = stream ? ssh_app_flow(app, stream) : NULL;
 
     if (!flow)
         return;
-    expect(sessile_stream_session(stream) == app->session);
+    expect(sessile_stream_session(stream) == app->comm.session);
     app->current = (unsigned)(flow - app->flows);
 }
 
@@ -378,7 +283,7 @@ static void set_manual(struct ssh_app *app, struct flow *flow, int on)
         flow->manual = 0;
         flow->unread = 0;
     }
-    if (sessile_stream_set_manual(flow->stream, on) == SESSILE_OK && app->session)
+    if (sessile_stream_set_manual(flow->stream, on) == SESSILE_OK && app->comm.session)
         flow->manual = on != 0;
 }
 
@@ -461,10 +366,10 @@ static void act_answer(struct ssh_app *app, uint8_t arg)
 void ssh_app_open(struct ssh_app *app)
 {
     app->fails = MOMENTS;
-    app->has_resume = 1;
-    expect((app->session = sessile_session_create(app, ssh_watch_send, ssh_watch_comm_close)));
-    expect(sessile_session_set_resume(app->session, ssh_watch_resume) == 0);
-    expect(sessile_session_set_release(app->session, ssh_watch_release) == 0);
+    app->comm.has_resume = 1;
+    expect((app->comm.session = sessile_session_create(app, ssh_watch_send, ssh_watch_comm_close)));
+    expect(sessile_session_set_resume(app->comm.session, ssh_watch_resume) == 0);
+    expect(sessile_session_set_release(app->comm.session, ssh_watch_release) == 0);
 }
 
 void ssh_app_start(struct ssh_app *app)
@@ -472,16 +377,16 @@ void ssh_app_start(struct ssh_app *app)
     sessile_ssh_config *config = ssh_setup(app->role, app->config);
     int result;
 
-    if (!app->session || app->started || app->closed)
+    if (!app->comm.session || app->started || app->closed)
         return;
     app->started = 1;
     if (!(app->config & SSH_SETUP_SMALL))
-        sessile_session_set_time(app->session, SSH_FUZZ_TIME);
+        sessile_session_set_time(app->comm.session, SSH_FUZZ_TIME);
     if (app->role == SESSILE_CLIENT)
-        result =
-            sessile_ssh_connect(app->session, config, SSH_FUZZ_HOST, 22, SSH_FUZZ_USER, app->watch->callbacks, app);
+        result = sessile_ssh_connect(app->comm.session, config, SSH_FUZZ_HOST, 22, SSH_FUZZ_USER, app->watch->callbacks,
+                                     app);
     else
-        result = sessile_ssh_accept(app->session, config, app->watch->callbacks, app);
+        result = sessile_ssh_accept(app->comm.session, config, app->watch->callbacks, app);
     expect(result == 0 || !app->watch->benign);
     if (result != 0)
         app->started = 0;
@@ -489,18 +394,18 @@ void ssh_app_start(struct ssh_app *app)
 
 static void free_session(struct ssh_app *app)
 {
-    sessile_session *session = app->session;
+    sessile_session *session = app->comm.session;
 
     if (!session)
         return;
     if (!app->closed)
         app->watch->benign = 0;
-    app->session = NULL;
+    app->comm.session = NULL;
     for (unsigned i = 0; i < FLOWS; i++)
         if (!app->flows[i].kept)
             app->flows[i].stream = NULL;
     sessile_session_free(session);
-    expect(app->released && (app->wire_closed || app->wire_gone || app->wire_ended || app->detached));
+    expect(app->released && (app->comm.wire_closed || app->comm.wire_gone || app->comm.wire_ended || app->detached));
 }
 
 void ssh_app_close(struct ssh_app *app)
@@ -514,7 +419,7 @@ void ssh_app_close(struct ssh_app *app)
         expect(sessile_stream_write(app->flows[i].stream, "", 0) == SESSILE_ERR_GONE);
         sessile_stream_free(app->flows[i].stream);
     }
-    bytes_free(&app->wire);
+    bytes_free(&app->comm.wire);
 }
 
 static void act_start(struct ssh_app *app, uint8_t arg)
@@ -526,36 +431,37 @@ static void act_start(struct ssh_app *app, uint8_t arg)
 static void act_enter(struct ssh_app *app, uint8_t arg)
 {
     (void)arg;
-    if (!app->session || app->batch >= 8)
+    if (!app->comm.session || app->batch >= 8)
         return;
-    expect(sessile_session_enter(app->session) == SESSILE_OK);
+    expect(sessile_session_enter(app->comm.session) == SESSILE_OK);
     app->batch++;
 }
 
 static void act_leave(struct ssh_app *app, uint8_t arg)
 {
     (void)arg;
-    if (!app->session)
+    if (!app->comm.session)
         return;
     if (!app->batch) {
-        expect(sessile_session_leave(app->session) == SESSILE_ERR_MISUSE);
+        expect(sessile_session_leave(app->comm.session) == SESSILE_ERR_MISUSE);
         return;
     }
     app->batch--;
-    sessile_session_leave(app->session);
+    sessile_session_leave(app->comm.session);
 }
 
 static void act_end(struct ssh_app *app, uint8_t arg)
 {
     int result;
 
-    if (!app->session)
+    if (!app->comm.session)
         return;
     if (!app->ready || !app->other || !app->other->ready || arg & 2)
         app->watch->benign = 0;
     app->ending = 1;
     app->watch->whole = 0;
-    result = arg & 2 ? sessile_ssh_disconnect(app->session, arg >> 2, "bye") : sessile_session_end(app->session);
+    result =
+        arg & 2 ? sessile_ssh_disconnect(app->comm.session, arg >> 2, "bye") : sessile_session_end(app->comm.session);
     if (result != SESSILE_OK)
         app->ending = 0;
 }
@@ -564,16 +470,16 @@ static void act_abort(struct ssh_app *app, uint8_t arg)
 {
     unsigned before;
 
-    if (!app->session)
+    if (!app->comm.session)
         return;
     app->watch->benign = 0;
     if (!(arg & 1)) {
-        sessile_session_abort(app->session);
+        sessile_session_abort(app->comm.session);
         return;
     }
     before = app->detached;
     app->detached = 1;
-    if (sessile_session_detach(app->session) != SESSILE_OK)
+    if (sessile_session_detach(app->comm.session) != SESSILE_OK)
         app->detached = before & 1;
 }
 
@@ -591,8 +497,8 @@ static void act_fails(struct ssh_app *app, uint8_t arg)
 static void act_rekey(struct ssh_app *app, uint8_t arg)
 {
     (void)arg;
-    if (app->session)
-        sessile_ssh_rekey(app->session);
+    if (app->comm.session)
+        sessile_ssh_rekey(app->comm.session);
 }
 
 static void act_fail_memory(struct ssh_app *app, uint8_t arg)
@@ -603,7 +509,7 @@ static void act_fail_memory(struct ssh_app *app, uint8_t arg)
 
 static void act_say(struct ssh_app *app, uint8_t arg)
 {
-    sessile_session *session = app->session;
+    sessile_session *session = app->comm.session;
 
     if (!session)
         return;
@@ -638,7 +544,7 @@ static void act_say(struct ssh_app *app, uint8_t arg)
 /* What may be read at any time, and notes that may be asked for. */
 static void act_read(struct ssh_app *app, uint8_t arg)
 {
-    sessile_session *session = app->session;
+    sessile_session *session = app->comm.session;
     uint8_t room[512];
 
     if (!session)
@@ -714,64 +620,66 @@ void ssh_app_check(struct ssh_app *app)
     int error;
 
     expect(fuzz_memory_bytes() < BUSY_MOST);
-    if (!app->session)
+    if (!app->comm.session)
         return;
-    error = sessile_session_error(app->session);
+    error = sessile_session_error(app->comm.session);
     expect(!app->error || error == app->error);
     app->error = error;
-    expect(!app->closed || !app->started || sessile_session_receive(app->session, "x", 1) == (error ? -1 : 0));
+    expect(!app->closed || !app->started || sessile_session_receive(app->comm.session, "x", 1) == (error ? -1 : 0));
 }
 
 /* ---- towards the end ---- */
 
 static int release_brakes(struct ssh_app *app)
 {
-    int did = app->batch || app->held || app->paused || !app->started;
+    int did = app->batch || app->comm.held || app->comm.paused || !app->started;
 
-    while (app->session && app->batch)
+    while (app->comm.session && app->batch)
         act_leave(app, 0);
-    if (app->held)
-        ssh_app_hold(app, 0);
-    if (app->paused)
-        ssh_app_pause(app, 0);
+    if (app->comm.held)
+        comm_hold(&app->comm, 0);
+    if (app->comm.paused)
+        comm_pause(&app->comm, 0);
     if (!app->started)
         ssh_app_start(app);
-    for (unsigned i = 0; i < FLOWS && app->session; i++) {
+    for (unsigned i = 0; i < FLOWS && app->comm.session; i++) {
         did |= app->flows[i].manual && app->flows[i].stream;
         if (app->flows[i].manual && app->flows[i].stream)
             set_manual(app, &app->flows[i], 0);
         app->flows[i].manual = 0;
     }
-    return did && app->session && !app->closed && app->started;
+    return did && app->comm.session && !app->closed && app->started;
 }
 
 int ssh_app_advance(struct ssh_app *app)
 {
-    size_t offered_before = app->offered, taken = app->taken;
-    int resumed = app->resumed, did = 0;
+    size_t offered_before = app->comm.offered, taken = app->comm.taken;
+    int resumed = app->comm.resumed, did = 0;
 
     for (unsigned i = 0; i < KEPT_MOST; i++) {
         did |= app->kept[i] != NULL;
         answer_kept(app, i, 0);
     }
-    if (!app->session)
+    if (!app->comm.session)
         return did;
     if (release_brakes(app))
         return 1;
-    ssh_app_arrive(app, app->wire.size);
-    if (app->offered < app->arrived || resumed || (!app->has_resume && app->taken < app->arrived))
-        ssh_app_offer(app);
-    return did || app->offered > offered_before || app->taken > taken || resumed;
+    comm_arrive(&app->comm, app->comm.wire.size);
+    if (app->comm.offered < app->comm.arrived || resumed ||
+        (!app->comm.has_resume && app->comm.taken < app->comm.arrived))
+        comm_offer(&app->comm);
+    return did || app->comm.offered > offered_before || app->comm.taken > taken || resumed;
 }
 
 void ssh_app_judge_rest(struct ssh_app *app)
 {
     size_t want;
 
-    if (!app->session || sessile_session_error(app->session) || app->closed || app->wire_gone || app->wire_ended)
+    if (!app->comm.session || sessile_session_error(app->comm.session) || app->closed || app->comm.wire_gone ||
+        app->comm.wire_ended)
         return;
-    want = sessile_session_want(app->session);
-    expect(!want || app->taken + want > app->arrived);
+    want = sessile_session_want(app->comm.session);
+    expect(!want || app->comm.taken + want > app->comm.arrived);
     for (unsigned i = 0; i < FLOWS; i++) {
         struct flow *flow = &app->flows[i];
 

@@ -8,6 +8,7 @@
 #ifndef FUZZ_SSH_APP_H
 #define FUZZ_SSH_APP_H
 
+#include "comm.h"
 #include "ssh_setup.h"
 
 enum moment {
@@ -28,29 +29,6 @@ enum moment {
     ON_CLOSED,
     ON_TRACE,
     MOMENTS
-};
-
-/* How a question is met. */
-enum answer { ANSWER_YES, ANSWER_NO, ANSWER_KEEP, ANSWER_IGNORE, ANSWER_DROP, ANSWER_KEEP_YES, ANSWERS };
-
-struct step {
-    uint8_t op;
-    uint8_t arg;
-};
-
-#define REACTION_STEPS 4
-struct reaction {
-    struct step steps[REACTION_STEPS];
-    unsigned count;
-    unsigned lasting;
-};
-
-/* A receive, or a write, on the stack. Positions are counted from the start of the flow. */
-struct frame {
-    struct frame *outer;
-    size_t start;
-    size_t end;
-    size_t next; /* where a call inside this one goes on */
 };
 
 /* What is written on a stream, or arrives on one: its data, and its stderr. */
@@ -81,8 +59,8 @@ struct flow {
 struct ssh_app {
     int role;
     unsigned config;
-    sessile_session *session; /* NULL once freed */
-    struct ssh_app *other;    /* the application at the other end, or NULL */
+    struct comm comm;
+    struct ssh_app *other; /* the application at the other end, or NULL */
     /* Where what the session sends goes, and the wire's end with it. */
     void (*carry)(struct ssh_app *app, const void *data, size_t size);
     void *carrier;
@@ -92,31 +70,15 @@ struct ssh_app {
     unsigned how; /* it is answered */
     struct ssh_watch *watch;
 
-    /* The wire's bytes to this end: taken, arrived, sent by the other. */
-    struct bytes wire;
-    size_t arrived;
-    size_t taken;
-    size_t offered; /* at least once */
-    struct frame *receiving;
-    int resumed;    /* resume asks for an offer that was not made yet */
-    unsigned calls; /* how often pause was called */
-
     struct flow flows[FLOWS];
     unsigned current; /* flow that operations are about */
     sessile_question *kept[KEPT_MOST];
     int error;
     unsigned batch;
-    size_t sent_held;
     unsigned started : 1;
-    unsigned has_resume : 1;
-    unsigned held : 1;
-    unsigned paused : 1;
     unsigned sending : 1;
     unsigned ready : 1;
     unsigned ending : 1;
-    unsigned wire_closed : 1; /* by the session */
-    unsigned wire_gone : 1;   /* told to the session */
-    unsigned wire_ended : 1;  /* in the direction to the session */
     unsigned detached : 1;
     unsigned released : 1;
     unsigned closed : 1;
@@ -144,14 +106,6 @@ void ssh_app_open(struct ssh_app *app);
 void ssh_app_start(struct ssh_app *app);
 /* Free the session and whatever is kept. */
 void ssh_app_close(struct ssh_app *app);
-
-/* ---- the wire ---- */
-
-void ssh_app_arrive(struct ssh_app *app, size_t size);
-void ssh_app_offer(struct ssh_app *app);
-void ssh_app_wire_gone(struct ssh_app *app);
-void ssh_app_hold(struct ssh_app *app, int on);
-void ssh_app_pause(struct ssh_app *app, int on);
 
 /* ---- operations: of what, with a byte that says the rest ---- */
 

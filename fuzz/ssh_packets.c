@@ -313,14 +313,14 @@ static void settle(struct run *run)
     size_t before;
 
     do {
-        before = run->app.wire.size + run->ally.in.size;
+        before = run->app.comm.wire.size + run->ally.in.size;
         if (!(run->options & OPTION_PIECES)) {
-            ssh_app_arrive(&run->app, run->app.wire.size);
-            if (run->app.offered < run->app.arrived || run->app.resumed)
-                ssh_app_offer(&run->app);
+            comm_arrive(&run->app.comm, run->app.comm.wire.size);
+            if (run->app.comm.offered < run->app.comm.arrived || run->app.comm.resumed)
+                comm_offer(&run->app.comm);
         }
         ssh_ally_take(&run->ally);
-    } while (run->app.wire.size + run->ally.in.size > before);
+    } while (run->app.comm.wire.size + run->ally.in.size > before);
 }
 
 static void step_act(struct run *run, uint8_t op)
@@ -423,10 +423,10 @@ static void finish(struct run *run)
         ssh_ally_take(&run->ally);
     } while (ssh_app_advance(&run->app));
     ssh_app_judge_rest(&run->app);
-    ssh_app_wire_gone(&run->app);
+    comm_wire_gone(&run->app.comm);
     while (ssh_app_advance(&run->app))
         expect(rounds++ < 10000);
-    expect(!run->app.session || run->app.closed);
+    expect(!run->app.comm.session || run->app.closed);
     ssh_app_close(&run->app);
     ssh_ally_close(&run->ally);
     ssh_watch_close(&run->watch);

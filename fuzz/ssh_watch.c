@@ -51,11 +51,11 @@ int ssh_watch_send(void *handle, void *buffer, size_t size)
     struct ssh_app *app = handle;
     int result;
 
-    expect(app->session && !app->sending && !app->batch && size);
-    expect(!app->wire_closed && !app->wire_gone && !app->closed && !app->released);
+    expect(app->comm.session && !app->sending && !app->batch && size);
+    expect(!app->comm.wire_closed && !app->comm.wire_gone && !app->closed && !app->released);
     expect(size <= SENT_MOST);
-    if (app->held)
-        expect((app->sent_held += size) <= HELD_MOST);
+    if (app->comm.held)
+        expect((app->comm.sent_held += size) <= HELD_MOST);
     app->carry(app, buffer, size);
     memset(buffer, 0xcc, size);
     app->sending = 1;
@@ -68,10 +68,10 @@ void ssh_watch_comm_close(void *handle)
 {
     struct ssh_app *app = handle;
 
-    expect(!app->wire_closed && !app->wire_gone && !app->closed && !app->released);
-    expect(!app->detached || !app->session || sessile_session_error(app->session));
-    expect(!app->sending || !app->session);
-    app->wire_closed = 1;
+    expect(!app->comm.wire_closed && !app->comm.wire_gone && !app->closed && !app->released);
+    expect(!app->detached || !app->comm.session || sessile_session_error(app->comm.session));
+    expect(!app->sending || !app->comm.session);
+    app->comm.wire_closed = 1;
     react(app, ON_COMM_CLOSE);
 }
 
@@ -79,19 +79,19 @@ void ssh_watch_resume(void *handle)
 {
     struct ssh_app *app = handle;
 
-    expect(app->session && !app->wire_closed && !app->closed && !app->released && app->has_resume);
+    expect(app->comm.session && !app->comm.wire_closed && !app->closed && !app->released && app->comm.has_resume);
     expect(!app->batch && !app->sending);
-    app->resumed = 1;
+    app->comm.resumed = 1;
     react(app, ON_RESUME);
-    if (app->watch->eager && app->session && app->resumed && !app->receiving)
-        ssh_app_offer(app);
+    if (app->watch->eager && app->comm.session && app->comm.resumed && !app->comm.receiving)
+        comm_offer(&app->comm);
 }
 
 void ssh_watch_release(void *handle)
 {
     struct ssh_app *app = handle;
 
-    expect(!app->session && !app->released);
+    expect(!app->comm.session && !app->released);
     app->released = 1;
     react(app, ON_RELEASE);
 }
@@ -99,7 +99,7 @@ void ssh_watch_release(void *handle)
 void ssh_watch_trace(sessile_session *session, int direction, const char *message, size_t size, const char *phase,
                      void *app)
 {
-    expect(session == ((struct ssh_app *)app)->session && (direction == 0 || direction == 1));
+    expect(session == ((struct ssh_app *)app)->comm.session && (direction == 0 || direction == 1));
     expect(*message && *phase && size);
     react(app, ON_TRACE);
 }
@@ -151,18 +151,18 @@ static int on_question(sessile_question *question, void *context)
     struct ssh_app *app = context;
     enum answer answer = app->watch->quiet ? ANSWER_YES : app->answer;
 
-    expect(sessile_question_session(question) == app->session && app->session && !app->closed);
+    expect(sessile_question_session(question) == app->comm.session && app->comm.session && !app->closed);
     /* But for another host key at rekey, nothing that blocks is asked once the session is ready. */
     expect(!app->ready || !blocks(sessile_question_kind(question)) ||
            sessile_question_kind(question) == SESSILE_QUESTION_SSH_HOST_KEY ||
            sessile_question_kind(question) == SESSILE_QUESTION_SSH_SIGN);
     ssh_fuzz_read(question);
     react(app, ON_QUESTION);
-    if (app->session && answer <= ANSWER_NO)
+    if (app->comm.session && answer <= ANSWER_NO)
         ssh_app_meet(app, question, answer, app->how);
-    else if (app->session && answer == ANSWER_IGNORE)
+    else if (app->comm.session && answer == ANSWER_IGNORE)
         app->watch->benign = 0;
-    else if (app->session)
+    else if (app->comm.session)
         keep(app, question);
     if (app->watch->quiet || app->fails != ON_QUESTION)
         return 0;
@@ -175,7 +175,7 @@ static int on_withdrawn(sessile_question *question, void *context)
 {
     struct ssh_app *app = context;
 
-    expect(app->session && !app->closed && sessile_question_accept(question) == SESSILE_ERR_GONE);
+    expect(app->comm.session && !app->closed && sessile_question_accept(question) == SESSILE_ERR_GONE);
     react(app, ON_WITHDRAWN);
     return 0;
 }
@@ -186,7 +186,7 @@ static int on_ready(sessile_session *session, void *context)
 {
     struct ssh_app *app = context;
 
-    expect(session == app->session && !app->ready && !app->closed);
+    expect(session == app->comm.session && !app->ready && !app->closed);
     app->ready = 1;
     return verdict(app, ON_READY);
 }
@@ -197,7 +197,7 @@ static int on_notice(sessile_session *session, int kind, const void *data, size_
     const volatile uint8_t *bytes = data;
 
     (void)kind;
-    expect(session == app->session && !app->closed);
+    expect(session == app->comm.session && !app->closed);
     for (size_t i = 0; i < size; i++)
         (void)bytes[i];
     return verdict(app, ON_NOTICE);
@@ -207,7 +207,7 @@ static void on_closed(sessile_session *session, int error, void *context)
 {
     struct ssh_app *app = context;
 
-    expect(session == app->session && !app->closed && !app->sending);
+    expect(session == app->comm.session && !app->closed && !app->sending);
     expect(error == sessile_session_error(session) && (!app->error || app->error == error));
     expect(!error || sessile_session_error_text(session)[0]);
     for (unsigned i = 0; i < FLOWS; i++)
@@ -250,7 +250,7 @@ struct flow *ssh_app_flow(struct ssh_app *app, sessile_stream *stream)
 
 static void check_stream(const struct ssh_app *app, sessile_stream *stream)
 {
-    expect(app->session && sessile_stream_session(stream) == app->session && !app->closed);
+    expect(app->comm.session && sessile_stream_session(stream) == app->comm.session && !app->closed);
 }
 
 /* NULL for a stream that found no place when it began: its past is not known. */
@@ -344,7 +344,7 @@ static int on_writable(sessile_stream *stream, void *context)
     struct ssh_app *app = context;
     struct flow *flow = flow_of(app, stream);
 
-    expect(app->ready && !app->held && !app->batch && !app->sending);
+    expect(app->ready && !app->comm.held && !app->batch && !app->sending);
     expect(!flow || (!flow->ended && !flow->closed));
     if (flow)
         flow->short_write = 0;

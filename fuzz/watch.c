@@ -49,13 +49,14 @@ int watch_send(void *handle, void *buffer, size_t size)
     struct peer *peer = handle;
     int result;
 
-    expect(peer->session && !peer->sending && !peer->batch && size);
-    expect(!peer->wire_closed && !peer->wire_gone && !peer->closed && !peer->released);
+    expect(peer->comm.session && !peer->sending && !peer->batch && size);
+    expect(!peer->comm.wire_closed && !peer->comm.wire_gone && !peer->closed && !peer->released);
     expect(size <= SENT_MOST);
-    if (peer->held)
-        expect((peer->sent_held += size) <= HELD_MOST);
-    if (!peer->other->wire_closed && !peer->other->wire_gone && !peer->other->wire_ended && peer->other->session)
-        bytes_append(&peer->other->wire, buffer, size);
+    if (peer->comm.held)
+        expect((peer->comm.sent_held += size) <= HELD_MOST);
+    if (!peer->other->comm.wire_closed && !peer->other->comm.wire_gone && !peer->other->comm.wire_ended &&
+        peer->other->comm.session)
+        bytes_append(&peer->other->comm.wire, buffer, size);
     memset(buffer, 0xcc, size);
     peer->sending = 1;
     result = verdict(peer, ON_SEND);
@@ -67,13 +68,13 @@ void watch_comm_close(void *handle)
 {
     struct peer *peer = handle;
 
-    expect(!peer->wire_closed && !peer->wire_gone && peer->detached != 1 && !peer->closed && !peer->released);
-    expect(!peer->sending || !peer->session);
-    peer->wire_closed = 1;
+    expect(!peer->comm.wire_closed && !peer->comm.wire_gone && peer->detached != 1 && !peer->closed && !peer->released);
+    expect(!peer->sending || !peer->comm.session);
+    peer->comm.wire_closed = 1;
     /* Whoever waits for close_notify behind a detach must leave alone what follows it. */
-    if (peer->session && !sessile_session_error(peer->session) && peer->other->detached && !peer->other->closed &&
-        !peer->other->wire_ended) {
-        bytes_append(&peer->other->wire, "plain text", 10);
+    if (peer->comm.session && !sessile_session_error(peer->comm.session) && peer->other->detached &&
+        !peer->other->closed && !peer->other->comm.wire_ended) {
+        bytes_append(&peer->other->comm.wire, "plain text", 10);
         peer->other->leftover = 10;
     }
     react(peer, ON_COMM_CLOSE);
@@ -83,19 +84,19 @@ void watch_resume(void *handle)
 {
     struct peer *peer = handle;
 
-    expect(peer->session && !peer->wire_closed && !peer->closed && !peer->released && peer->has_resume);
+    expect(peer->comm.session && !peer->comm.wire_closed && !peer->closed && !peer->released && peer->comm.has_resume);
     expect(!peer->batch && !peer->sending);
-    peer->resumed = 1;
+    peer->comm.resumed = 1;
     react(peer, ON_RESUME);
-    if (peer->peers->eager && peer->session && peer->resumed && !peer->receiving)
-        peer_offer(peer);
+    if (peer->peers->eager && peer->comm.session && peer->comm.resumed && !peer->comm.receiving)
+        comm_offer(&peer->comm);
 }
 
 void watch_release(void *handle)
 {
     struct peer *peer = handle;
 
-    expect(!peer->session && !peer->released);
+    expect(!peer->comm.session && !peer->released);
     peer->released = 1;
     react(peer, ON_RELEASE);
 }
@@ -105,7 +106,7 @@ void watch_trace(sessile_session *session, int direction, const char *message, s
 {
     struct peer *peer = app;
 
-    expect(session == peer->session && (direction == 0 || direction == 1) && *message && *phase && size);
+    expect(session == peer->comm.session && (direction == 0 || direction == 1) && *message && *phase && size);
     react(peer, ON_TRACE);
 }
 
@@ -115,7 +116,7 @@ static int on_ready(sessile_session *session, void *app)
 {
     struct peer *peer = app;
 
-    expect(session == peer->session && !peer->ready && !peer->closed);
+    expect(session == peer->comm.session && !peer->ready && !peer->closed);
     peer->ready = 1;
     return verdict(peer, ON_READY);
 }
@@ -163,9 +164,9 @@ static int on_question(sessile_question *question, void *app)
 {
     struct peer *peer = app;
 
-    expect(sessile_question_session(question) == peer->session && !peer->closed && !peer->ready);
+    expect(sessile_question_session(question) == peer->comm.session && !peer->closed && !peer->ready);
     react(peer, ON_QUESTION);
-    if (peer->session)
+    if (peer->comm.session)
         meet(peer, question);
     if (peer->peers->quiet || peer->fails != ON_QUESTION)
         return 0;
@@ -178,7 +179,7 @@ static int on_withdrawn(sessile_question *question, void *app)
 {
     struct peer *peer = app;
 
-    expect(peer->session && !peer->closed && sessile_question_accept(question) == SESSILE_ERR_GONE);
+    expect(peer->comm.session && !peer->closed && sessile_question_accept(question) == SESSILE_ERR_GONE);
     react(peer, ON_WITHDRAWN);
     return 0;
 }
@@ -187,7 +188,7 @@ static int on_notice(sessile_session *session, int kind, const void *data, size_
 {
     struct peer *peer = app;
 
-    expect(session == peer->session && !peer->closed && size);
+    expect(session == peer->comm.session && !peer->closed && size);
     if (kind == SESSILE_NOTICE_TLS_TICKET) {
         expect(peer->role == SESSILE_CLIENT);
         peer->peers->ticket.size = 0;
@@ -201,7 +202,7 @@ static int on_data(sessile_stream *stream, const void *data, size_t size, void *
     struct peer *peer = app;
     uint8_t wrong = 0;
 
-    expect(sessile_stream_session(stream) == peer->session && peer->session && size);
+    expect(sessile_stream_session(stream) == peer->comm.session && peer->comm.session && size);
     expect(peer->ready && !peer->got_end && !peer->stream_closed && !peer->ending);
     expect(peer->delivered + size <= peer->other->written_most);
     for (size_t i = 0; i < size; i++)
@@ -218,7 +219,7 @@ static int on_end(sessile_stream *stream, void *app)
 {
     struct peer *peer = app;
 
-    expect(sessile_stream_session(stream) == peer->session && peer->session);
+    expect(sessile_stream_session(stream) == peer->comm.session && peer->comm.session);
     expect(peer->ready && !peer->got_end && !peer->stream_closed && !peer->ending);
     peer->got_end = 1;
     return verdict(peer, ON_END);
@@ -228,8 +229,8 @@ static int on_writable(sessile_stream *stream, void *app)
 {
     struct peer *peer = app;
 
-    expect(sessile_stream_session(stream) == peer->session && peer->session);
-    expect(peer->ready && !peer->ended && !peer->held && !peer->batch && !peer->stream_closed && !peer->sending);
+    expect(sessile_stream_session(stream) == peer->comm.session && peer->comm.session);
+    expect(peer->ready && !peer->ended && !peer->comm.held && !peer->batch && !peer->stream_closed && !peer->sending);
     peer->short_write = 0;
     return verdict(peer, ON_WRITABLE);
 }
@@ -239,9 +240,9 @@ static void on_stream_closed(sessile_stream *stream, int error, void *app)
     struct peer *peer = app;
 
     (void)error;
-    expect(sessile_stream_session(stream) == peer->session && peer->session);
+    expect(sessile_stream_session(stream) == peer->comm.session && peer->comm.session);
     expect(!peer->stream_closed && !peer->closed && !peer->sending);
-    expect(peer->wire_closed || peer->wire_gone || peer->wire_ended || peer->detached);
+    expect(peer->comm.wire_closed || peer->comm.wire_gone || peer->comm.wire_ended || peer->detached);
     expect(sessile_stream_write(stream, "", 1) == SESSILE_ERR_CLOSED);
     peer->stream_closed = 1;
     react(peer, ON_STREAM_CLOSED);
@@ -251,7 +252,7 @@ static void on_closed(sessile_session *session, int error, void *app)
 {
     struct peer *peer = app;
 
-    expect(session == peer->session && !peer->closed && peer->stream_closed && !peer->sending);
+    expect(session == peer->comm.session && !peer->closed && peer->stream_closed && !peer->sending);
     expect(error == sessile_session_error(session) && (!peer->error || peer->error == error));
     expect(!error || sessile_session_error_text(session)[0]);
     peer->closed = 1;
