@@ -9,100 +9,28 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 
 #include <sessile/session.h>
 
+#include "looking.h"
 #include "ssh/key/types.h"
-
-/* As much of a number as nothing else has by accident. */
-#define PIECE 16
-#define PIECES 16
-
-static struct {
-    uint8_t pieces[PIECES][PIECE];
-    size_t count;
-    size_t found;
-} secret;
-
-/* ---- Allocators that look ---- */
-
-union head {
-    size_t size;
-    max_align_t align;
-};
-
-static void *looking_alloc(size_t size)
-{
-    union head *block = malloc(sizeof *block + size);
-
-    if (!block)
-        return NULL;
-    block->size = size;
-    return block + 1;
-}
-
-static void looking_free(void *memory)
-{
-    union head *block = memory;
-
-    if (!memory)
-        return;
-    for (size_t i = 0; i < secret.count; i++)
-        if (memmem(memory, block[-1].size, secret.pieces[i], PIECE))
-            secret.found++;
-    free(block - 1);
-}
-
-static void *looking_realloc(void *memory, size_t size)
-{
-    union head *block = memory;
-    void *moved = looking_alloc(size);
-
-    if (moved && memory) {
-        memcpy(moved, memory, block[-1].size < size ? block[-1].size : size);
-        looking_free(memory);
-    }
-    return moved;
-}
-
-static void *openssl_alloc(size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    return size ? looking_alloc(size) : NULL;
-}
-
-static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    if (size)
-        return looking_realloc(memory, size);
-    looking_free(memory);
-    return NULL;
-}
-
-static void openssl_free(void *memory, const char *file, int line)
-{
-    (void)file, (void)line;
-    looking_free(memory);
-}
 
 /* ---- What they look for ---- */
 
 /* A piece from the middle of a big-endian number, in both directions. */
 static void look_for(const uint8_t *number, size_t size)
 {
-    const uint8_t *piece = number + size / 2 - PIECE / 2;
+    const uint8_t *piece = number + size / 2 - LOOKING_PIECE / 2;
+    uint8_t reversed[LOOKING_PIECE];
 
-    assert_true(size >= PIECE && secret.count + 2 <= PIECES);
-    memcpy(secret.pieces[secret.count++], piece, PIECE);
-    for (size_t i = 0; i < PIECE; i++)
-        secret.pieces[secret.count][i] = piece[PIECE - 1 - i];
-    secret.count++;
+    assert_true(size >= LOOKING_PIECE);
+    looking_for(piece);
+    for (size_t i = 0; i < LOOKING_PIECE; i++)
+        reversed[i] = piece[LOOKING_PIECE - 1 - i];
+    looking_for(reversed);
 }
 
 static void look_for_number(const sessile_key *key, const char *name)
@@ -120,7 +48,7 @@ static void look_for_secrets_of(const sessile_key *key)
     uint8_t seed[32];
     size_t size = sizeof seed;
 
-    secret.count = secret.found = 0;
+    looking_forget();
     if (key->type->curve) {
         look_for_number(key, OSSL_PKEY_PARAM_PRIV_KEY);
     } else if (EVP_PKEY_is_a(key->pkey, "RSA")) {
@@ -134,7 +62,6 @@ static void look_for_secrets_of(const sessile_key *key)
         assert_int_equal(EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PRIV_KEY, seed, size, &size), 1);
         look_for(seed, size);
     }
-    assert_true(secret.count >= 2);
 }
 
 /* ---- Tests ---- */
@@ -167,7 +94,7 @@ static void private_keys_are_wiped(void **state)
         assert_int_equal(key_from_pkey(key->pkey, 1, &again, NULL), 0);
         sessile_key_free(again);
         sessile_key_free(key);
-        assert_int_equal(secret.found, 0);
+        assert_int_equal(looking_found(), 0);
     }
 }
 
@@ -190,7 +117,7 @@ static void what_was_read_of_a_bad_key_is_wiped(void **state)
         assert_int_equal(key_read_private(&r, &none, NULL), SESSILE_ERR_ARGUMENT);
         writer_free(&w);
         sessile_key_free(key);
-        assert_int_equal(secret.found, 0);
+        assert_int_equal(looking_found(), 0);
     }
 }
 
@@ -209,10 +136,10 @@ static void what_is_not_wiped_is_found(void **state)
     assert_non_null(copy);
     memcpy(copy, w.data, w.size);
     looking_free(copy);
-    assert_int_equal(secret.found, 1);
+    assert_int_equal(looking_found(), 1);
     writer_free(&w);
     sessile_key_free(key);
-    assert_int_equal(secret.found, 1);
+    assert_int_equal(looking_found(), 1);
 }
 
 int main(void)
@@ -223,8 +150,6 @@ int main(void)
         cmocka_unit_test(what_is_not_wiped_is_found),
     };
 
-    if (CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) != 1 ||
-        sessile_set_allocator(looking_alloc, looking_realloc, looking_free) != SESSILE_OK)
-        return 1;
+    looking_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,96 +21,14 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "looking.h"
 #include "ssh/ssh.h"
 #include "ssh_pair.h"
 
-/* As much of a secret as nothing else has by accident. */
-#define PIECE 16
-#define PIECES 8
 #define STACK_SIZE ((size_t)1 << 20)
 
 /* No part of it is to be found in it twice. */
 #define SECRET "Zq7#correct-horse!battery"
-
-static struct {
-    uint8_t pieces[PIECES][PIECE];
-    size_t count;
-    size_t found;
-} secret;
-
-static void look_in(const void *memory, size_t size)
-{
-    for (size_t i = 0; i < secret.count; i++)
-        if (memmem(memory, size, secret.pieces[i], PIECE))
-            secret.found++;
-}
-
-static void look_for(const void *piece)
-{
-    assert_true(secret.count < PIECES);
-    memcpy(secret.pieces[secret.count++], piece, PIECE);
-}
-
-/* ---- Allocators that look ---- */
-
-union head {
-    size_t size;
-    max_align_t align;
-};
-
-static void *looking_alloc(size_t size)
-{
-    union head *block = malloc(sizeof *block + size);
-
-    if (!block)
-        return NULL;
-    memset(block, 0, sizeof *block + size); /* what it was before is no concern of its new owner's */
-    block->size = size;
-    return block + 1;
-}
-
-static void looking_free(void *memory)
-{
-    union head *block = memory;
-
-    if (!memory)
-        return;
-    look_in(memory, block[-1].size);
-    free(block - 1);
-}
-
-static void *looking_realloc(void *memory, size_t size)
-{
-    union head *block = memory;
-    void *moved = looking_alloc(size);
-
-    if (moved && memory) {
-        memcpy(moved, memory, block[-1].size < size ? block[-1].size : size);
-        looking_free(memory);
-    }
-    return moved;
-}
-
-static void *openssl_alloc(size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    return size ? looking_alloc(size) : NULL;
-}
-
-static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
-{
-    (void)file, (void)line;
-    if (size)
-        return looking_realloc(memory, size);
-    looking_free(memory);
-    return NULL;
-}
-
-static void openssl_free(void *memory, const char *file, int line)
-{
-    (void)file, (void)line;
-    looking_free(memory);
-}
 
 /* ---- A stack that is looked at ---- */
 
@@ -125,7 +43,7 @@ __attribute__((no_sanitize("address"), no_sanitize("thread"))) static void look_
 
     for (size_t i = 0; i < words; i++)
         copy[i] = from[i];
-    look_in(copy, words * sizeof *copy);
+    looking_in(copy, words * sizeof *copy);
     free(copy);
 }
 
@@ -273,7 +191,7 @@ static void look_for_key(const uint8_t *shared, size_t size, char letter)
     EVP_DigestUpdate(hash, run.id, run.id_size);
     assert_int_equal(EVP_DigestFinal_ex(hash, key, NULL), 1);
     EVP_MD_CTX_free(hash);
-    look_for(key);
+    looking_for(key);
 }
 
 static void look_for_all(void)
@@ -281,9 +199,9 @@ static void look_for_all(void)
     uint8_t shared[64];
     size_t size = read_secret(shared, sizeof shared);
 
-    assert_true(size >= 2 * PIECE - 1 && size <= 2 * PIECE);
-    look_for(SECRET);
-    look_for(shared + PIECE / 2);
+    assert_true(size >= 2 * LOOKING_PIECE - 1 && size <= 2 * LOOKING_PIECE);
+    looking_for(SECRET);
+    looking_for(shared + LOOKING_PIECE / 2);
     for (char letter = 'C'; letter <= 'F'; letter++)
         look_for_key(shared, size, letter);
 }
@@ -291,7 +209,7 @@ static void look_for_all(void)
 static void prepare(const char *cipher, const char *password)
 {
     memset(&run, 0, sizeof run);
-    memset(&secret, 0, sizeof secret);
+    looking_forget();
     run.password = password;
     run.client = ssh_client_config(cipher);
     run.server = ssh_server_config(cipher);
@@ -321,8 +239,8 @@ static void assert_nothing_left(const char *cipher, const char *password)
     assert_string_equal(run.lines, before);
     assert_int_equal(run.changed, 1);
     assert_int_equal(run.answered, 1);
-    if (secret.found)
-        fail_msg("%s: found %zu times", cipher, secret.found);
+    if (looking_found())
+        fail_msg("%s: found %zu times", cipher, looking_found());
 }
 
 static void sessions_leave_nothing_behind(void **state)
@@ -364,25 +282,25 @@ static void what_is_not_wiped_is_found(void **state)
     char *copy;
 
     (void)state;
-    memset(&secret, 0, sizeof secret);
-    look_for(SECRET);
+    looking_forget();
+    looking_for(SECRET);
     copy = looking_alloc(100);
     assert_non_null(copy);
     memcpy(copy + 50, SECRET, sizeof SECRET);
     looking_free(copy);
-    assert_int_equal(secret.found, 1);
-    copy = openssl_alloc(100, NULL, 0);
+    assert_int_equal(looking_found(), 1);
+    copy = OPENSSL_malloc(100);
     assert_non_null(copy);
     memcpy(copy, SECRET, sizeof SECRET);
-    copy = openssl_realloc(copy, 200, NULL, 0);
-    assert_int_equal(secret.found, 2);
+    copy = OPENSSL_realloc(copy, 200);
+    assert_int_equal(looking_found(), 2);
     OPENSSL_cleanse(copy, 200);
-    openssl_free(copy, NULL, 0);
-    assert_int_equal(secret.found, 2);
+    OPENSSL_free(copy);
+    assert_int_equal(looking_found(), 2);
     on_own_stack(leave_on_stack, source);
-    assert_int_equal(secret.found, 3);
+    assert_int_equal(looking_found(), 3);
     on_own_stack(leave_below, source);
-    assert_int_equal(secret.found, 5); /* at once, and at the end */
+    assert_int_equal(looking_found(), 5); /* at once, and at the end */
 }
 
 int main(void)
@@ -392,9 +310,7 @@ int main(void)
         cmocka_unit_test(what_is_not_wiped_is_found),
     };
 
-    if (CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) != 1 ||
-        sessile_set_allocator(looking_alloc, looking_realloc, looking_free) != SESSILE_OK)
-        return 1;
+    looking_install();
     ssh_random_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
