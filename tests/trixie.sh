@@ -57,6 +57,7 @@ rm -rf "$root/src"
 mkdir "$root/src"
 tar -c --exclude=./build --exclude=./.git . | tar -x -C "$root/src"
 
+# The SSH tests with Debian's OpenSSH and tshark: the other peers are made by ./run peers, which is not for a folder.
 inside '
     cd /src
     openssl version
@@ -66,6 +67,7 @@ inside '
     SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider tests/interop
     ssh -V
     SESSILE_BUILD=/build python3 -m pytest -p no:cacheprovider -n "$(nproc)" tests/interop/ssh \
-        --ignore=tests/interop/ssh/test_peers.py -k OpenSSH
+        --ignore=tests/interop/ssh/test_peers.py \
+        -k "([OpenSSH or -OpenSSH] or with_its_key_log) and not client_writes_a_key_log"
     sh tests/pkcs11.sh /build/examples/c
 '

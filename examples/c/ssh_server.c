@@ -52,6 +52,7 @@ enum {
     OPTION_KRL,
     OPTION_HOSTBASED,
     OPTION_ALLOW_FORWARD,
+    OPTION_GATEWAY_PORTS,
     OPTION_SUBSYSTEM,
     OPTION_ONCE
 };
@@ -71,6 +72,7 @@ static const struct option long_options[] = {
     {"revoked-keys", required_argument, NULL, OPTION_KRL},
     {"hostbased", required_argument, NULL, OPTION_HOSTBASED},
     {"allow-forward", no_argument, NULL, OPTION_ALLOW_FORWARD},
+    {"gateway-ports", no_argument, NULL, OPTION_GATEWAY_PORTS},
     {"subsystem", required_argument, NULL, OPTION_SUBSYSTEM},
     {"once", no_argument, NULL, OPTION_ONCE},
     {"help", no_argument, NULL, 'h'},
@@ -97,6 +99,7 @@ static const char help[] =
     "  --banner FILE            a text for clients to show\n"
     "  --moduli FILE            groups for diffie-hellman-group-exchange (moduli(5))\n"
     "  --allow-forward          let clients have ports, sockets and their agent forwarded\n"
+    "  --gateway-ports          their ports listen where they say, not on this machine's loopback alone\n"
     "  --subsystem NAME=COMMAND such as sftp=/usr/lib/openssh/sftp-server\n"
     "  --once                   end after one connection\n"
     "\n" SSH_HELP;
@@ -153,6 +156,9 @@ static void take_option(struct program *program, int option, const char *value)
         break;
     case OPTION_ALLOW_FORWARD:
         program->server.allow_forward = 1;
+        break;
+    case OPTION_GATEWAY_PORTS:
+        program->server.gateway_ports = 1;
         break;
     case OPTION_SUBSYSTEM:
         take_subsystem(&program->server, value);
@@ -333,12 +339,12 @@ static void on_connection(struct listener *listener, int fd)
 static void listen_and_announce(struct program *program)
 {
     char error[NET_ERROR_SIZE];
-    int fd = net_listen(program->host, program->port, error, sizeof error);
-    if (fd < 0) {
+    struct sockets sockets;
+    if (net_listen(&sockets, program->host, program->port, error, sizeof error) != 0) {
         die("%s", error);
     }
-    program->listener = listener_open(program->server.loop, fd, on_connection, program);
-    net_announce(fd, program->port_file);
+    program->listener = listener_open(program->server.loop, &sockets, on_connection, program);
+    net_announce(&sockets, program->port_file);
 }
 
 static void on_done(struct ssh_server *server)

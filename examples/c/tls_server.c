@@ -2,13 +2,9 @@
  *
  * A TLS server on TCP with one thread and epoll: echo, files, or HTTP.
  */
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/net.h"
@@ -20,7 +16,7 @@
 struct program {
     struct server server;
     struct loop *loop;
-    struct watch listener;
+    struct listener *listener;
     struct tls_options tls;
     const char *listen;
     const char *port_file;
@@ -95,7 +91,7 @@ static void parse(struct program *program, int argc, char **argv)
 
 /* ---- listening ---- */
 
-static int listen_on(const char *where)
+static void listen_on(const char *where, struct sockets *sockets)
 {
     char error[NET_ERROR_SIZE];
     char *host = need_string(where);
@@ -106,35 +102,21 @@ static int listen_on(const char *where)
     *port++ = 0;
     char *name = host[0] == '[' ? host + 1 : host;
     name[strcspn(name, "]")] = 0;
-    int fd = net_listen(name, (int)number_parse("--listen", port, 0, 65535), error, sizeof error);
-    if (fd < 0) {
+    if (net_listen(sockets, name, (int)number_parse("--listen", port, 0, 65535), error, sizeof error) != 0) {
         die("--listen %s", error);
     }
     free(host);
-    return fd;
 }
 
 static void stop_listening(struct program *program)
 {
-    if (program->listener.loop != NULL) {
-        watch_close(&program->listener);
-        close(program->listener.fd);
-    }
+    listener_close(program->listener);
+    program->listener = NULL;
 }
 
-static void on_connection(struct watch *watch, uint32_t events, void *owner)
+static void on_connection(struct listener *listener, int fd)
 {
-    struct program *program = owner;
-    (void)events;
-    int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE) {
-            watch_want(watch, 0); /* on_done asks again */
-        }
-        return;
-    }
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a flight is one write already */
+    struct program *program = listener->owner;
     program->taken++;
     server_take(&program->server, fd, fd);
     if (program->taken == program->once) {
@@ -145,9 +127,7 @@ static void on_connection(struct watch *watch, uint32_t events, void *owner)
 static void on_done(struct server *server)
 {
     struct program *program = (struct program *)server; /* its first member */
-    if (program->listener.loop != NULL) {
-        watch_want(&program->listener, EPOLLIN);
-    } else if (server->count == 0) {
+    if (program->listener == NULL && server->count == 0) {
         loop_stop(program->loop);
     }
 }
@@ -178,6 +158,7 @@ int main(int argc, char **argv)
 {
     static struct loop loop;
     static struct program program;
+    struct sockets sockets;
     program_name = "tls_server";
     program.server.directory = -1;
     program.listen = "127.0.0.1:0";
@@ -187,10 +168,9 @@ int main(int argc, char **argv)
     loop_stop_on_signals(&loop);
     serve_start(&program.server, &loop, &program.tls);
     program.server.on_done = on_done;
-    int fd = listen_on(program.listen);
-    watch_open(&program.listener, &loop, fd, on_connection, &program);
-    watch_want(&program.listener, EPOLLIN);
-    net_announce(fd, program.port_file);
+    listen_on(program.listen, &sockets);
+    program.listener = listener_open(&loop, &sockets, on_connection, &program);
+    net_announce(&sockets, program.port_file);
     loop_run(&loop);
     end_gracefully(&program);
     server_free(&program.server);

@@ -78,10 +78,9 @@ static struct addrinfo *resolve(const char *host, int port, int flags, char *err
 static int socket_listen(int fd, const struct sockaddr *address, socklen_t size)
 {
     int on = 1;
-    int off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address->sa_family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on); /* IPv4 has a socket of its own */
     }
     if (bind(fd, address, size) == 0 && listen(fd, SOMAXCONN) == 0) {
         return fd;
@@ -92,35 +91,62 @@ static int socket_listen(int fd, const struct sockaddr *address, socklen_t size)
     return -1;
 }
 
-int net_listen(const char *host, int port, char *error, size_t size)
+/* Where the system chooses a port, all addresses get the one that it chose for the first. */
+static void set_port(struct sockaddr *address, int port)
+{
+    if (address->sa_family == AF_INET6) {
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    } else if (address->sa_family == AF_INET) {
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+    }
+}
+
+static void listen_at(struct sockets *sockets, const struct addrinfo *at)
+{
+    char host[NET_HOST_SIZE];
+    int port;
+    if (sockets->count > 0) {
+        socket_name(sockets->fds[0], host, sizeof host, &port);
+        set_port(at->ai_addr, port);
+    }
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = fd < 0 ? -1 : socket_listen(fd, at->ai_addr, at->ai_addrlen);
+    if (fd >= 0) {
+        sockets->fds[sockets->count++] = fd;
+    }
+}
+
+int net_listen(struct sockets *sockets, const char *host, int port, char *error, size_t size)
 {
     struct addrinfo *addresses = resolve(strcmp(host, "*") == 0 ? "" : host, port, AI_PASSIVE, error, size);
+    sockets->count = 0;
     if (addresses == NULL) {
         return -1;
     }
-    int fd = -1;
-    for (const struct addrinfo *at = addresses; at != NULL && fd < 0; at = at->ai_next) {
-        fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        fd = fd < 0 ? -1 : socket_listen(fd, at->ai_addr, at->ai_addrlen);
+    for (const struct addrinfo *at = addresses; at != NULL && sockets->count < NET_SOCKETS_MOST; at = at->ai_next) {
+        listen_at(sockets, at);
     }
-    if (fd < 0) {
+    if (sockets->count == 0) {
         snprintf(error, size, "%s port %d: %s", host, port, strerror(errno));
     }
     freeaddrinfo(addresses);
-    return fd;
+    return sockets->count > 0 ? 0 : -1;
 }
 
-void net_announce(int fd, const char *port_file)
+void net_announce(const struct sockets *sockets, const char *port_file)
 {
     char host[NET_HOST_SIZE];
     char text[16];
     int port;
-    socket_name(fd, host, sizeof host, &port);
+    socket_name(sockets->fds[0], host, sizeof host, &port);
     snprintf(text, sizeof text, "%d", port);
     if (port_file != NULL && file_store(port_file, text, strlen(text)) != 0) {
         die("%s: %s", port_file, strerror(errno));
     }
-    printf(strchr(host, ':') != NULL ? "listening on [%s]:%d\n" : "listening on %s:%d\n", host, port);
+    for (int i = 0; i < sockets->count; i++) {
+        socket_name(sockets->fds[i], host, sizeof host, &port);
+        printf(strchr(host, ':') != NULL ? "listening on [%s]:%d\n" : "listening on %s:%d\n", host, port);
+    }
     fflush(stdout);
 }
 
@@ -136,9 +162,10 @@ static int unix_address(struct sockaddr_un *address, const char *path, char *err
     return 0;
 }
 
-int net_listen_unix(const char *path, char *error, size_t size)
+int net_listen_unix(struct sockets *sockets, const char *path, char *error, size_t size)
 {
     struct sockaddr_un address;
+    sockets->count = 0;
     if (unix_address(&address, path, error, size) != 0) {
         return -1;
     }
@@ -148,14 +175,18 @@ int net_listen_unix(const char *path, char *error, size_t size)
     umask(mask);
     if (fd < 0) {
         snprintf(error, size, "%s: %s", path, strerror(errno));
+        return -1;
     }
-    return fd;
+    sockets->fds[sockets->count++] = fd;
+    return 0;
 }
 
 static void on_pause_over(void *owner)
 {
     struct listener *listener = owner;
-    watch_want(&listener->watch, EPOLLIN);
+    for (int i = 0; i < listener->count; i++) {
+        watch_want(&listener->watches[i], EPOLLIN);
+    }
 }
 
 static void on_listener(struct watch *watch, uint32_t events, void *owner)
@@ -169,18 +200,22 @@ static void on_listener(struct watch *watch, uint32_t events, void *owner)
         listener->taken(listener, fd);
     } else if (errno == EMFILE || errno == ENFILE) {
         watch_want(watch, 0);
-        timer_start(&listener->timer, listener->watch.loop, PAUSE_SECONDS, on_pause_over, listener);
+        timer_start(&listener->timer, watch->loop, PAUSE_SECONDS, on_pause_over, listener);
     }
 }
 
-struct listener *listener_open(struct loop *loop, int fd, void (*taken)(struct listener *listener, int fd), void *owner)
+struct listener *listener_open(struct loop *loop, const struct sockets *sockets,
+                               void (*taken)(struct listener *listener, int fd), void *owner)
 {
     struct listener *listener = need_alloc(sizeof *listener);
     memset(listener, 0, sizeof *listener);
     listener->taken = taken;
     listener->owner = owner;
-    watch_open(&listener->watch, loop, fd, on_listener, listener);
-    watch_want(&listener->watch, EPOLLIN);
+    listener->count = sockets->count;
+    for (int i = 0; i < listener->count; i++) {
+        watch_open(&listener->watches[i], loop, sockets->fds[i], on_listener, listener);
+        watch_want(&listener->watches[i], EPOLLIN);
+    }
     return listener;
 }
 
@@ -189,9 +224,11 @@ void listener_close(struct listener *listener)
     if (listener == NULL) {
         return;
     }
-    timer_stop(&listener->timer, listener->watch.loop);
-    watch_close(&listener->watch);
-    close(listener->watch.fd);
+    timer_stop(&listener->timer, listener->watches[0].loop);
+    for (int i = 0; i < listener->count; i++) {
+        watch_close(&listener->watches[i]);
+        close(listener->watches[i].fd);
+    }
     if (listener->bound.path != NULL) {
         unlink(listener->bound.path);
     }

@@ -31,6 +31,7 @@ struct ssh_server {
     const char *subsystems[SUBSYSTEMS_MOST];  /* "NAME=COMMAND" */
     size_t subsystem_count;
     int allow_forward;
+    int gateway_ports;     /* forwarded ports listen where the client says, else on the loopback */
     struct watch children; /* SIGCHLD */
     struct ssh_guest *guests;
     struct shell *shells; /* of all guests: children outlive them */

@@ -151,18 +151,19 @@ static int listen_here(struct ssh_client *client, struct forward *forward)
     char error[NET_ERROR_SIZE];
     char host[NET_HOST_SIZE];
     const struct address *bound = &forward->bound;
+    struct sockets sockets;
     int port;
-    int fd = bound->path != NULL ? net_listen_unix(bound->path, error, sizeof error)
-                                 : net_listen(bound->host, bound->port, error, sizeof error);
-    if (fd < 0) {
+    int r = bound->path != NULL ? net_listen_unix(&sockets, bound->path, error, sizeof error)
+                                : net_listen(&sockets, bound->host, bound->port, error, sizeof error);
+    if (r != 0) {
         warn("%s", error);
         return -1;
     }
     if (bound->path == NULL && bound->port == 0) {
-        socket_name(fd, host, sizeof host, &port);
+        socket_name(sockets.fds[0], host, sizeof host, &port);
         fprintf(stderr, "Listening on port %d.\n", port);
     }
-    forward->listener = listener_open(client->loop, fd, on_connection, forward);
+    forward->listener = listener_open(client->loop, &sockets, on_connection, forward);
     forward->listener->bound.path = bound->path == NULL ? NULL : need_string(bound->path);
     return 0;
 }

@@ -19,10 +19,19 @@ static int may_open(const struct ssh_guest *guest, const char *host, int port)
            (guest->grant == NULL || sessile_grant_allows_open(guest->grant, host, port));
 }
 
+/* Where a client that asks for an address has connections taken. */
+static const char *listen_host(const struct ssh_guest *guest, const char *asked)
+{
+    if (!guest->server->gateway_ports) {
+        return "localhost";
+    }
+    return *asked != 0 ? asked : "*";
+}
+
 static int may_listen(const struct ssh_guest *guest, const char *host, int port)
 {
     return guest->server->allow_forward &&
-           (guest->grant == NULL || sessile_grant_allows_listen(guest->grant, *host != 0 ? host : "localhost", port));
+           (guest->grant == NULL || sessile_grant_allows_listen(guest->grant, host, port));
 }
 
 static int may_use_paths(const struct ssh_guest *guest)
@@ -61,9 +70,10 @@ static void on_connection(struct listener *listener, int fd)
     forward_connection(guest->server->loop, guest->session, &target, fd, NULL, 0, NULL, NULL);
 }
 
-static void add_listener(struct ssh_guest *guest, int fd, const char *host, int port, const char *path)
+static void add_listener(struct ssh_guest *guest, const struct sockets *sockets, const char *host, int port,
+                         const char *path)
 {
-    struct listener *listener = listener_open(guest->server->loop, fd, on_connection, guest);
+    struct listener *listener = listener_open(guest->server->loop, sockets, on_connection, guest);
     listener->bound.host = host == NULL ? NULL : need_string(host);
     listener->bound.port = port;
     listener->bound.path = path == NULL ? NULL : need_string(path);
@@ -100,38 +110,39 @@ static int listen_tcp(struct ssh_guest *guest, sessile_question *question)
     char error[NET_ERROR_SIZE];
     char name[NET_HOST_SIZE];
     char text[16];
-    const char *host = item_text(question, SESSILE_ITEM_HOST);
+    struct sockets sockets;
+    const char *asked = item_text(question, SESSILE_ITEM_HOST);
+    const char *host = listen_host(guest, asked);
     int port = item_number(question, SESSILE_ITEM_PORT);
     if (!has_room(guest) || !may_listen(guest, host, port)) {
         return 0;
     }
-    int fd = net_listen(host, port, error, sizeof error);
-    if (fd < 0) {
+    if (net_listen(&sockets, host, port, error, sizeof error) != 0) {
         warn("%s wants a port: %s", guest->address, error);
         return 0;
     }
     if (port == 0) {
-        socket_name(fd, name, sizeof name, &port);
+        socket_name(sockets.fds[0], name, sizeof name, &port);
         snprintf(text, sizeof text, "%d", port);
         sessile_question_put(question, SESSILE_ITEM_PORT, text, strlen(text));
     }
-    add_listener(guest, fd, host, port, NULL);
+    add_listener(guest, &sockets, asked, port, NULL);
     return 1;
 }
 
 static int listen_unix(struct ssh_guest *guest, sessile_question *question)
 {
     char error[NET_ERROR_SIZE];
+    struct sockets sockets;
     const char *path = item_text(question, SESSILE_ITEM_PATH);
     if (!has_room(guest) || !may_use_paths(guest)) {
         return 0;
     }
-    int fd = net_listen_unix(path, error, sizeof error);
-    if (fd < 0) {
+    if (net_listen_unix(&sockets, path, error, sizeof error) != 0) {
         warn("%s wants a socket: %s", guest->address, error);
         return 0;
     }
-    add_listener(guest, fd, NULL, 0, path);
+    add_listener(guest, &sockets, NULL, 0, path);
     return 1;
 }
 
@@ -171,11 +182,11 @@ static void on_agent_connection(struct listener *listener, int fd)
 static int listen_for_agent(struct ssh_guest *guest, const char *path)
 {
     char error[NET_ERROR_SIZE];
-    int fd = net_listen_unix(path, error, sizeof error);
-    if (fd < 0) {
+    struct sockets sockets;
+    if (net_listen_unix(&sockets, path, error, sizeof error) != 0) {
         return -1;
     }
-    struct listener *listener = listener_open(guest->server->loop, fd, on_agent_connection, guest);
+    struct listener *listener = listener_open(guest->server->loop, &sockets, on_agent_connection, guest);
     listener->bound.path = need_string(path);
     listener->next = guest->listeners;
     guest->listeners = listener;

@@ -115,6 +115,18 @@ def test_our_server_listens(client, serve, children, keys, echo):
     assert ask_when_up(port, DATA, client.start(children, job), client.name in NO_HALF_CLOSE["client"]) == DATA
 
 
+@pytest.mark.interop("forwarded ports on the loopback alone, or where the client says")
+@pytest.mark.parametrize("client", ["OpenSSH"], indirect=True)
+@pytest.mark.parametrize("options, elsewhere", [((), False), (("--gateway-ports",), True)], ids=["loopback", "anywhere"])
+def test_our_server_listens_where_it_may(client, options, elsewhere, serve, children, keys, echo):
+    ours = serve(*options, forward=True)
+    port = free_port()
+    job = ours.job(children, keys, key=keys.user["ed25519"], remote=f"*:{port}:{HOST}:{echo.port}")
+    assert ask_when_up(port, DATA, client.start(children, job)) == DATA
+    with socket.socket() as wire:
+        assert (wire.connect_ex(("127.0.0.2", port)) == 0) is elsewhere
+
+
 @pytest.mark.interop("connection forwarded to the client, with its end of sending")
 @pytest.mark.parametrize("server", SERVERS, indirect=True)
 def test_server_listens_for_us(server, ours, children, keys, echo):
