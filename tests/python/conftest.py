@@ -13,7 +13,13 @@ if "SESSILE_BUILD" in os.environ:
 
 import sessile  # noqa: E402
 
-from loops import pytest_pyfunc_call, trouble  # noqa: E402,F401
+from loops import (  # noqa: E402,F401
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_pyfunc_call,
+    trouble,
+)
 
 
 def openssl(*arguments):

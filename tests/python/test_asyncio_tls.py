@@ -232,14 +232,14 @@ async def test_a_reader_that_does_not_read_stops_the_writer_and_loses_nothing(cl
 
     async def slow(reader, writer):
         await read.wait()
-        assert await reader.read() == 40 * BULK
+        assert await reader.read() == 16 * BULK
 
     async with Serving(slow, server) as serving:
         reader, writer = await aio.open_connection(
             "127.0.0.1", serving.port, ssl=client, server_hostname="server.test")
 
         async def send():
-            for _ in range(40):
+            for _ in range(16):
                 writer.write(BULK)
                 await writer.drain()
             writer.write_eof()
@@ -420,11 +420,10 @@ async def test_start_tls_in_the_middle_loses_no_byte(client, server):
         await writer.wait_closed()
 
     async with Serving(upgrade, None, asyncio.start_server) as serving:
-        reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
-        writer.write(b"STARTTLS\r\n")
+        _, plain = await asyncio.open_connection("127.0.0.1", serving.port)
+        plain.write(b"STARTTLS\r\n")
         # The client does not wait for the answer: its hello comes right behind the command.
-        reader, writer = await first_line_then_tls(writer.transport, client)
-        await talk(reader, writer)
+        await talk(*await first_line_then_tls(plain.transport, client))
 
 
 async def first_line_then_tls(transport, config):
@@ -463,6 +462,7 @@ async def test_tls_in_tls(client, server, ssl_client, outer):
         await talk(*await aio.start_tls_streams(reader, writer, client, server_hostname="server.test"))
 
 
+@pytest.mark.loops("asyncio")  # uvloop's start_tls is for its own transports only.
 async def test_the_loops_start_tls_over_our_transport(client, ssl_client, server, ssl_server):
     async def inner(reader, writer):
         loop = asyncio.get_running_loop()
@@ -484,6 +484,7 @@ async def test_the_loops_start_tls_over_our_transport(client, ssl_client, server
         transport.write(b"ping")
         await protocol.lost
         assert protocol.data == b"pong"
+        transport.close()
 
 
 async def test_unix_sockets(client, server, tmp_path):

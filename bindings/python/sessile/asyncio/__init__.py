@@ -2,6 +2,7 @@
 """Sessions on asyncio: TLS in asyncio's own forms, and SSH, client and server, on any transport."""
 
 from .agent import AgentClient
+from .auth import LockedKey
 from .channel import ChannelTransport, Listener
 from .client import SSHClient, connect
 from .connection import SSHConnection
@@ -25,9 +26,9 @@ from .transport import StreamTransport
 from .wire import Wire
 
 __all__ = [
-    "AgentClient", "Ask", "ChannelTransport", "CompletedProcess", "Listener", "Process", "ProcessError", "ProcessPipes",
-    "SSHClient", "SSHConnection", "SSHServer", "SSHServerConnection", "SSHServerHandler", "ServerProcess",
-    "StreamTransport", "TLSInfo", "TLSTransport", "Terminal", "Wire", "connect", "connect_process", "create_connection",
-    "create_server", "create_unix_connection", "create_unix_server", "listen", "open_connection",
+    "AgentClient", "Ask", "ChannelTransport", "CompletedProcess", "Listener", "LockedKey", "Process", "ProcessError",
+    "ProcessPipes", "SSHClient", "SSHConnection", "SSHServer", "SSHServerConnection", "SSHServerHandler",
+    "ServerProcess", "StreamTransport", "TLSInfo", "TLSTransport", "Terminal", "Wire", "connect", "connect_process",
+    "create_connection", "create_server", "create_unix_connection", "create_unix_server", "listen", "open_connection",
     "open_unix_connection", "start_server", "start_tls", "start_tls_streams", "start_unix_server",
 ]

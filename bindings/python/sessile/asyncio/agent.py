@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import cast
 
 from ..agent import Agent, AgentKey, AgentReply
 from ..question import Question
@@ -16,12 +17,11 @@ CLOSE_TIMEOUT = 5.0
 class AgentClient(Wire):
     """A connection to an agent."""
 
-    session: Agent
-
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop, CLOSE_TIMEOUT, Agent)
         self._replies: dict[int, asyncio.Future[AgentReply]] = {}
-        self.session.on_reply = self._replied
+        self._agent = cast(Agent, self.session)
+        self._agent.on_reply = self._replied
 
     @classmethod
     async def connect(cls, path: str | None = None) -> AgentClient:
@@ -34,12 +34,12 @@ class AgentClient(Wire):
         return client
 
     def _connected(self) -> None:
-        self.session.connect()
+        self._agent.connect()
 
     async def keys(self) -> list[AgentKey]:
         """The keys that it has."""
         reply: asyncio.Future[AgentReply] = self._loop.create_future()
-        self._replies[self.session.list()] = reply
+        self._replies[self._agent.list()] = reply
         return (await reply).keys
 
     def _replied(self, reply: AgentReply) -> None:
@@ -49,7 +49,7 @@ class AgentClient(Wire):
 
     def answer(self, question: Question) -> None:
         """Have it sign what a session asks for."""
-        self.session.answer(question)
+        self._agent.answer(question)
 
     def _finished(self, error: Exception | None) -> None:
         for future in self._replies.values():

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from .._base import Buffer
-from ..errors import Error, RefusedError
+from ..errors import AbortedError, Error, RefusedError
 from ..stream import Channel
 from .endpoints import LIMIT, StreamProtocol
 from .transport import StreamTransport
@@ -71,7 +71,8 @@ class ChannelTransport(StreamTransport):
         while self._asked:
             _resolve(self._asked.popleft(), False)
         _resolve(self.closed, None)
-        self._is_over(error)
+        # Who closed it himself, as asyncio has it, did not lose it.
+        self._is_over(None if self._closing and isinstance(error, AbortedError) else error)
 
     def _flush(self) -> None:
         super()._flush()
@@ -214,7 +215,11 @@ class Relay(asyncio.Protocol):
     def _pass_end(self, other: Relay) -> bool:
         """Whether this side stays open."""
         if other.transport.can_write_eof() and not other.transport.is_closing():
-            other.transport.write_eof()
+            try:
+                other.transport.write_eof()
+            except OSError:
+                # Its peer has reset it; the loop has yet to notice.
+                other.transport.abort()
         return not other.ended
 
     def pause_writing(self) -> None:
@@ -227,7 +232,7 @@ class Relay(asyncio.Protocol):
         if self.other is not None:
             self.other.transport.resume_reading()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio's."""
         self.lost = True
         other, self.other = self.other, None
@@ -261,19 +266,17 @@ def splice(one: Relay, other: Relay) -> None:
 class Listener:
     """Something that listens until it is closed: ``async with`` closes it."""
 
-    def __init__(self, host: str, port: int, close: Callable[[], object],
-                 wait: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+    def __init__(self, host: str, port: int, close: Callable[[], object]) -> None:
         self.host, self.port = host, port
-        self._close, self._wait = close, wait
+        self._close = close
 
     def close(self) -> None:
         """Stop listening; what is connected stays."""
         self._close()
 
     async def wait_closed(self) -> None:
-        """Wait until it is closed."""
-        if self._wait is not None:
-            await self._wait()
+        """Wait until nothing listens here any more. asyncio's servers would wait for what is connected as well."""
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Listener:
         return self

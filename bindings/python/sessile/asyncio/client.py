@@ -15,15 +15,17 @@ from .. import _sessile
 from .._base import Buffer, Text
 from ..constants import Item, Notice, QuestionKind, Role
 from ..errors import error_for
+from ..keys import Key
 from ..question import Question
 from ..ssh import SSHConfig
 from ..stream import Channel
 from ..trust import KnownHosts
 from .agent import AgentClient
-from .auth import AcceptHostKey, Answers, ClientKey, Password, Prompts, keys_of, known_hosts_of
+from .auth import AcceptHostKey, Answers, ClientKey, LockedKey, Passphrase, Password, Prompts, keys_of, known_hosts_of
 from .channel import ChannelTransport, Listener, Relay, channel_streams
 from .connection import SSHConnection
 from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
+from .wire import listening
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -38,17 +40,21 @@ class SSHClient(SSHConnection):
                  answers: Answers, keepalive_interval: float, login_timeout: float) -> None:
         super().__init__(loop, keepalive_interval)
         self.host, self.port, self.username = host, port, username
+        self.known_as = (host, port)
+        self.on_banner: Callable[[str], object] | None = None
+        self.tunnel: SSHClient | None = None
         self._config = config
         self._answers = answers
         self._login_timeout = login_timeout
         self.authenticated: asyncio.Future[None] = loop.create_future()
         self._forwards: dict[str, Forward] = {}
-        self._asked: deque[asyncio.Future[str]] = deque()
+        self._asked: deque[tuple[asyncio.Future[Listener], Callable[[str], Listener]]] = deque()
         self.banner = ""
 
     def _connected(self) -> None:
         self._patience = self._loop.call_later(self._login_timeout, self._too_late)
-        self.session.ssh_connect(self._config, self.host, self.username, self.port)
+        name, port = self.known_as
+        self.session.ssh_connect(self._config, name, self.username, port)
         self._offer()
 
     def _too_late(self) -> None:
@@ -64,9 +70,19 @@ class SSHClient(SSHConnection):
             self.authenticated.set_exception(self.error or ConnectionResetError("the server closed the connection"))
             self.authenticated.exception()
         while self._asked:
-            future = self._asked.popleft()
+            future, _ = self._asked.popleft()
             if not future.done():
                 future.set_exception(self.error or ConnectionResetError("the connection is closed"))
+        if self.tunnel is not None:
+            self.tunnel.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is over, and the one that it was given to go through."""
+        try:
+            await super().wait_closed()
+        finally:
+            if self.tunnel is not None:
+                await self.tunnel.wait_closed()
 
     async def __aenter__(self) -> SSHClient:
         return self
@@ -171,18 +187,21 @@ class SSHClient(SSHConnection):
 
     async def forward_local(self, listen_host: str, listen_port: int, host: str, port: int) -> Listener:
         """Listen here, and have the server connect to host and port for each connection."""
-        server = await self._loop.create_server(
-            lambda: Relay(lambda near: self._join(near, lambda: self.ssh.open_tcp(host, port, *_origin(near)))),
-            listen_host, listen_port,
-        )
-        return Listener(listen_host, server.sockets[0].getsockname()[1], server.close, server.wait_closed)
+
+        def joined(near: Relay) -> None:
+            self._join(near, lambda: self.ssh.open_tcp(host, port, *_origin(near)))
+
+        server = await listening(self._loop.create_server, lambda: Relay(joined), listen_host, listen_port)
+        return Listener(listen_host, server.sockets[0].getsockname()[1], server.close)
 
     async def forward_local_unix(self, listen_path: str, path: str) -> Listener:
         """The same from a Unix socket here to one of the server's."""
-        server = await self._loop.create_unix_server(
-            lambda: Relay(lambda near: self._join(near, lambda: self.ssh.open_unix(path))), listen_path
-        )
-        return Listener(listen_path, 0, server.close, server.wait_closed)
+
+        def joined(near: Relay) -> None:
+            self._join(near, lambda: self.ssh.open_unix(path))
+
+        server = await listening(self._loop.create_unix_server, lambda: Relay(joined), listen_path)
+        return Listener(listen_path, 0, server.close)
 
     def _join(self, near: Relay, open_channel: Callable[[], Channel]) -> None:
         self.spawn(self.join_relay(near, open_channel))
@@ -190,24 +209,38 @@ class SSHClient(SSHConnection):
     async def forward_remote(self, listen_host: str, listen_port: int, host: str, port: int) -> Listener:
         """Have the server listen, and connect to host and port here for each connection. ``listen_port`` 0: one of the
         server's choice, the listener's ``port``."""
-        told = await self._ask_forward(lambda: self.ssh.forward_tcp(listen_host, listen_port))
-        bound = int(told.rpartition(" ")[2])
-        self._forwards[_place(listen_host, bound)] = lambda factory: self._loop.create_connection(factory, host, port)
-        return Listener(listen_host, bound, lambda: self._cancel(
-            _place(listen_host, bound), lambda: self.ssh.cancel_tcp(listen_host, bound)))
+
+        def keep(told: str) -> Listener:
+            bound = int(told.rpartition(" ")[2])
+            place = _place(listen_host, bound)
+            self._forwards[place] = lambda factory: self._loop.create_connection(factory, host, port)
+            return Listener(listen_host, bound, lambda: self._cancel(
+                place, lambda: self.ssh.cancel_tcp(listen_host, bound)))
+
+        return await self._ask_forward(lambda: self.ssh.forward_tcp(listen_host, listen_port), keep)
 
     async def forward_remote_unix(self, listen_path: str, path: str) -> Listener:
         """The same from a Unix socket of the server's to one here."""
-        await self._ask_forward(lambda: self.ssh.forward_unix(listen_path))
-        self._forwards[listen_path] = lambda factory: self._loop.create_unix_connection(factory, path)
-        return Listener(listen_path, 0, lambda: self._cancel(
-            listen_path, lambda: self.ssh.cancel_unix(listen_path)))
 
-    async def _ask_forward(self, ask: Callable[[], None]) -> str:
+        def keep(_: str) -> Listener:
+            self._forwards[listen_path] = lambda factory: self._loop.create_unix_connection(factory, path)
+            return Listener(listen_path, 0, lambda: self._cancel(
+                listen_path, lambda: self.ssh.cancel_unix(listen_path)))
+
+        return await self._ask_forward(lambda: self.ssh.forward_unix(listen_path), keep)
+
+    async def _ask_forward(self, ask: Callable[[], None], keep: Callable[[str], Listener]) -> Listener:
+        """Ask, and have ``keep`` called with where the server listens: at once, since the first connection may come
+        right behind the answer."""
         ask()
-        future: asyncio.Future[str] = self._loop.create_future()
-        self._asked.append(future)
-        return await future
+        future: asyncio.Future[Listener] = self._loop.create_future()
+        self._asked.append((future, keep))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None:
+                future.result().close()
+            raise
 
     def _cancel(self, place: str, cancel: Callable[[], None]) -> None:
         if self._forwards.pop(place, None) is not None and not self.session.over:
@@ -218,18 +251,22 @@ class SSHClient(SSHConnection):
     def _notice(self, notice: Notice, data: bytes) -> None:
         super()._notice(notice, data)
         if notice is Notice.SSH_BANNER:
-            self.banner += data.decode("utf-8", "replace")
+            text = data.decode("utf-8", "replace")
+            self.banner += text
+            if self.on_banner is not None:
+                self.guard(self.on_banner, text)
         elif notice in (Notice.SSH_FORWARDED, Notice.SSH_FORWARD_REFUSED) and self._asked:
-            self._forward_answered(self._asked.popleft(), notice is Notice.SSH_FORWARDED, data.decode())
+            self._forward_answered(*self._asked.popleft(), notice is Notice.SSH_FORWARDED, data.decode())
 
-    def _forward_answered(self, future: asyncio.Future[str], yes: bool, where: str) -> None:
+    def _forward_answered(self, future: asyncio.Future[Listener], keep: Callable[[str], Listener], yes: bool,
+                          where: str) -> None:
+        listener = keep(where) if yes else None
         if future.done():
             # Whoever asked has been cancelled meanwhile.
-            if yes:
-                host, _, port = where.rpartition(" ")
-                self.ssh.cancel_tcp(host, int(port)) if host else self.ssh.cancel_unix(where)
-        elif yes:
-            future.set_result(where)
+            if listener is not None:
+                listener.close()
+        elif listener is not None:
+            future.set_result(listener)
         else:
             future.set_exception(error_for(_sessile.ERR_REFUSED, f"the server does not listen: {where}"))
 
@@ -284,11 +321,15 @@ def connect(
     known_hosts: KnownHosts | str | os.PathLike[str] | None = None,
     accept_host_key: AcceptHostKey | None = None,
     client_keys: Iterable[ClientKey] = (),
-    passphrase: str | bytes | None = None,
+    passphrase: Passphrase = None,
     password: Password | None = None,
     prompts: Prompts | None = None,
+    attempts: int = 1,
     agent: str | bool = False,
-    tunnel: SSHClient | None = None,
+    identities_only: bool = False,
+    host_key_alias: str | None = None,
+    on_banner: Callable[[str], object] | None = None,
+    tunnel: SSHClient | Connecting | None = None,
     over: Connect | None = None,
     config: SSHConfig | None = None,
     connect_timeout: float | None = None,
@@ -299,25 +340,43 @@ def connect(
     """Connect to an SSH server, and log in.
 
     ``known_hosts``: the hosts that are known, or a file of them; None: none is. An unknown host is refused, unless
-    ``accept_host_key(host, port, key)`` says yes. ``client_keys``: keys, or files (``passphrase``: of those);
-    ``password``: it, or what returns it; ``prompts(name, instruction, prompts)``: answers of keyboard-interactive.
-    These three may be coroutines. ``agent``: True for the agent of SSH_AUTH_SOCK, or a socket's path. ``tunnel``: the
-    connection to a jump host, to be connected through. ``over(protocol_factory, host, port)``: another way to connect,
-    a coroutine like the event loop's create_connection, on a transport of whatever kind. ``config``: what else is to be
-    set, used up by this. Timeouts and intervals are in seconds. What is not named here goes on to the event loop's
-    create_connection."""
+    ``accept_host_key(host, port, key)`` says yes. ``host_key_alias``: the name that it is known by, in place of host
+    and port. ``client_keys``: keys, or files; ``passphrase``: of those that are encrypted, or what tells it by the
+    file's path, when a server would take the key; ``password``: it, or what returns it; ``prompts(name, instruction,
+    prompts)``: answers of keyboard-interactive. These four may be coroutines. ``attempts``: how often each of them is
+    asked. ``on_banner``: called with what the server says before the login, which must be escaped before it reaches a
+    terminal. ``agent``: True for the agent of SSH_AUTH_SOCK, or a socket's path; ``identities_only``: of its keys only
+    those that are among ``client_keys``. ``tunnel``: the connection to a jump host, to be connected through, or a
+    ``connect(...)`` that has not begun, and that will end with this one. ``over(protocol_factory, host, port)``:
+    another way to connect, a coroutine like the event loop's create_connection, on a transport of whatever kind.
+    ``config``: what else is to be set, used up by this. Timeouts and intervals are in seconds. What is not named here
+    goes on to the event loop's create_connection.
+
+    :mod:`sessile.openssh` has these arguments as OpenSSH's files say."""
 
     async def begin() -> SSHClient:
         helper = await AgentClient.connect(None if agent is True else agent) if agent else None
+        jump: SSHClient | None = None
         try:
-            made = await _make_config(config, known_hosts, client_keys, passphrase, helper)
-            client = SSHClient(
-                asyncio.get_running_loop(), host, port, username or getpass.getuser(), made,
-                Answers(accept_host_key, password, prompts, helper), keepalive_interval, login_timeout,
-            )
-            create = tunnel.create_connection if tunnel is not None else over
+            answers = Answers(accept_host_key, password, prompts, helper, passphrase, attempts)
+            made = await _make_config(config, known_hosts, keys_of(client_keys, passphrase), answers, helper,
+                                      identities_only)
+            client = SSHClient(asyncio.get_running_loop(), host, port, username or getpass.getuser(), made, answers,
+                               keepalive_interval, login_timeout)
+            client.on_banner = on_banner
+            if host_key_alias:
+                client.known_as = (host_key_alias, 22)
+            jump = await tunnel if isinstance(tunnel, Connecting) else None
+            through = jump or tunnel
+            create = through.create_connection if isinstance(through, SSHClient) else over
             await _log_in(client, create, connect_timeout, options)
+            client.tunnel = jump
             return client
+        except BaseException:
+            if jump is not None:
+                jump.abort()
+                await jump.wait_closed()
+            raise
         finally:
             if helper is not None:
                 helper.close()
@@ -326,16 +385,31 @@ def connect(
 
 
 async def _make_config(config: SSHConfig | None, known_hosts: KnownHosts | str | os.PathLike[str] | None,
-                       client_keys: Iterable[ClientKey], passphrase: str | bytes | None,
-                       helper: AgentClient | None) -> SSHConfig:
+                       keys: Iterable[Key | LockedKey], answers: Answers, helper: AgentClient | None,
+                       identities_only: bool) -> SSHConfig:
     config = config or SSHConfig(Role.CLIENT)
     config.set_known_hosts(known_hosts_of(known_hosts))
-    for key in keys_of(client_keys, passphrase):
-        config.add_user_key(key)
-    for listed in await helper.keys() if helper is not None else ():
-        if listed.key is not None:
-            config.add_user_key(listed.key)
+    held = [listed.key for listed in await helper.keys() if listed.key is not None] if helper is not None else []
+    offered: set[bytes] = set()
+    wanted: set[Key] = set()
+    for key in keys:
+        public = key if isinstance(key, Key) else key.public
+        wanted.add(public)
+        if isinstance(key, LockedKey) and public not in held:
+            answers.locked[public] = key
+        _offer(config, public, offered)
+    for public in held:
+        if not identities_only or public in wanted:
+            _offer(config, public, offered)
     return config
+
+
+def _offer(config: SSHConfig, key: Key, offered: set[bytes]) -> None:
+    """Add a key that is not there yet."""
+    blob = key.blob()
+    if blob not in offered:
+        offered.add(blob)
+        config.add_user_key(key)
 
 
 async def _log_in(client: SSHClient, over: Connect | None, timeout: float | None, options: Any) -> None:

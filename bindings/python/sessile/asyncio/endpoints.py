@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from ..tls import TLSConfig
 from .tls import TLSTransport, TLSWire
+from .wire import listening
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
@@ -131,7 +132,7 @@ async def create_server(
     logged at the level debug."""
     factory = _server(protocol_factory, ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
     listen: Any = asyncio.get_running_loop().create_server
-    return cast(asyncio.Server, await listen(factory, host, port, **options))
+    return await listening(listen, factory, host, port, **options)
 
 
 async def create_unix_server(
@@ -145,7 +146,7 @@ async def create_unix_server(
 ) -> asyncio.Server:
     """The same on a Unix socket."""
     factory = _server(protocol_factory, ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-    return await asyncio.get_running_loop().create_unix_server(factory, path, **options)
+    return await listening(asyncio.get_running_loop().create_unix_server, factory, path, **options)
 
 
 async def start_tls(
@@ -159,12 +160,18 @@ async def start_tls(
     ssl_shutdown_timeout: float | None = None,
     call_connection_made: bool = False,
     received: bytes = b"",
+    received_eof: bool = False,
 ) -> TLSTransport:
     """Go on with TLS on a transport that is open, of any kind, and return the protocol's new one. ``received``: bytes
-    of TLS that have arrived already and that the protocol has seen. The protocol is not told of the new transport
-    unless ``call_connection_made``."""
-    if not isinstance(transport, asyncio.Transport):
+    of TLS that have arrived already and that the protocol has seen; ``received_eof``: that it has seen their end as
+    well. The protocol is not told of the new transport unless ``call_connection_made``."""
+    # uvloop's transports are no subclasses of asyncio's.
+    if not all(hasattr(transport, name) for name in ("write", "pause_reading", "set_protocol")):
         raise TypeError(f"{transport!r} is no transport for streams")
+    below = cast(asyncio.Transport, transport)
+    if below.is_closing():
+        # Its end has been told to the protocol that was there before, and nobody would tell it again.
+        raise ConnectionResetError("the connection was closed before TLS was started")
     loop = asyncio.get_running_loop()
     wire = TLSWire(
         loop, protocol, sslcontext,
@@ -172,7 +179,9 @@ async def start_tls(
         shutdown_timeout=ssl_shutdown_timeout, ready=loop.create_future(), call_made=call_connection_made,
     )
     wire.preload(received)
-    _resume_after(transport, wire)
+    _resume_after(below, wire)
+    if received_eof:
+        wire.eof_received()
     await _ready(wire)
     return wire.transport
 
@@ -260,10 +269,15 @@ async def start_tls_streams(
     ahead: bytearray = reader._buffer  # type: ignore[attr-defined]
     received = bytes(ahead)
     ahead.clear()
-    transport = await start_tls(
-        writer.transport, protocol, sslcontext, received=received, call_connection_made=True, **options
-    )
+    try:
+        transport = await start_tls(
+            writer.transport, protocol, sslcontext, received=received,
+            received_eof=reader._eof, call_connection_made=True, **options,  # type: ignore[attr-defined]
+        )
+    finally:
+        # Whoever waits for the old writer to be closed waits for this; the transport will not tell it any more.
+        if cast(asyncio.Transport, writer.transport).get_protocol() is not old:
+            cast(asyncio.Protocol, old).connection_lost(None)
     # A writer that is collected closes its transport, and that is in use below.
     transport._wire.kept = writer
-    cast(asyncio.Protocol, old).connection_lost(None)
     return fresh, asyncio.StreamWriter(transport, protocol, fresh, loop)

@@ -39,8 +39,8 @@ class ProcessPipes(asyncio.Transport):
         return default if self._process is None else self._process.get_extra_info(name, default)
 
     def write(self, data: Buffer) -> None:
-        """As asyncio's."""
-        if not self._closing:
+        """As asyncio's: once the subprocess reads no more, what is written is nobody's."""
+        if not self._closing and not self._pipe(0).is_closing():
             self._pipe(0).write(data)
 
     def can_write_eof(self) -> bool:
@@ -61,12 +61,12 @@ class ProcessPipes(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """As asyncio's."""
-        if not self._ended:
+        if not self._ended and not self._pipe(1).is_closing():
             self._pipe(1).pause_reading()
 
     def resume_reading(self) -> None:
         """As asyncio's."""
-        if not self._ended:
+        if not self._ended and not self._pipe(1).is_closing():
             self._pipe(1).resume_reading()
 
     def is_closing(self) -> bool:

@@ -18,6 +18,7 @@ from ..stream import Channel
 from .channel import ChannelTransport, Relay, StderrWriter
 from .connection import SSHConnection, answer
 from .endpoints import LIMIT, StreamProtocol
+from .wire import listening
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ class SSHServerConnection(SSHConnection):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, config: SSHConfig, handler: SSHServerHandler,
                  process_factory: ProcessFactory | None, login_timeout: float, keepalive_interval: float,
-                 of: set[SSHServerConnection]) -> None:
+                 of: Connections) -> None:
         super().__init__(loop, keepalive_interval)
         self._config = config
         self._handler = handler
@@ -195,6 +196,9 @@ class SSHServerConnection(SSHConnection):
         self._of = of
 
     def _connected(self) -> None:
+        if self._of.closed:
+            self.abort()
+            return
         self._of.add(self)
         self._patience = self._loop.call_later(self._login_timeout, self._too_late)
         peer = self.below.get_extra_info("peername")
@@ -337,6 +341,8 @@ class SSHServerConnection(SSHConnection):
 
     async def _run(self, process: ServerProcess) -> None:
         assert self._process_factory is not None
+        # The answer goes out when the question's callback returns, and a task may be an eager one.
+        await asyncio.sleep(0)
         try:
             status = await self._process_factory(process)
         except asyncio.CancelledError:
@@ -373,7 +379,7 @@ class SSHServerConnection(SSHConnection):
 
         address = {"": None, "localhost": "127.0.0.1"}.get(host, host)
         try:
-            server = await self._loop.create_server(lambda: Relay(joined), address, port)
+            server = await listening(self._loop.create_server, lambda: Relay(joined), address, port)
         except OSError:
             answer(question, False)
             return
@@ -389,7 +395,7 @@ class SSHServerConnection(SSHConnection):
             self._join(near, lambda: self.ssh.open_forwarded_unix(path))
 
         try:
-            server = await self._loop.create_unix_server(lambda: Relay(joined), path)
+            server = await listening(self._loop.create_unix_server, lambda: Relay(joined), path)
         except OSError:
             answer(question, False)
             return
@@ -407,10 +413,16 @@ class SSHServerConnection(SSHConnection):
         self.spawn(self.join_relay(near, open_channel))
 
 
+class Connections(set[SSHServerConnection]):
+    """Those of a server. ``closed``: it takes no more of them."""
+
+    closed = False
+
+
 class SSHServer:
     """A server that listens. ``async with`` closes it, and ends its connections."""
 
-    def __init__(self, server: asyncio.Server, connections: set[SSHServerConnection]) -> None:
+    def __init__(self, server: asyncio.Server, connections: Connections) -> None:
         self._server = server
         self._connections = connections
 
@@ -432,6 +444,7 @@ class SSHServer:
     def close(self) -> None:
         """Listen no more, and end the connections gracefully."""
         self._server.close()
+        self._connections.closed = True
         for connection in self.connections:
             connection.close()
 
@@ -469,7 +482,7 @@ async def listen(
         config.add_host_key(key)
     settled = config.check()
     loop = asyncio.get_running_loop()
-    connections: set[SSHServerConnection] = set()
+    connections = Connections()
 
     def factory() -> SSHServerConnection:
         return SSHServerConnection(
@@ -477,4 +490,4 @@ async def listen(
         )
 
     create: Any = loop.create_server
-    return SSHServer(await create(factory, host, port, **options), connections)
+    return SSHServer(await listening(create, factory, host, port, **options), connections)

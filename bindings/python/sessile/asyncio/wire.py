@@ -9,7 +9,7 @@ is finished once: when the session is over and the transport has lost its connec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._base import Buffer
@@ -18,6 +18,21 @@ from ..session import Session
 
 ROOM = 32 * 1024
 MOST_ROOM = 256 * 1024
+
+
+async def listening(
+    create: Callable[..., Awaitable[asyncio.Server]], *arguments: object, start_serving: bool = True, **options: Any
+) -> asyncio.Server:
+    """Await one of the event loop's functions that make servers, in two steps: cancelled while it starts, it would
+    leave behind a server that listens and that nobody has."""
+    server = await create(*arguments, start_serving=False, **options)
+    if start_serving:
+        try:
+            await server.start_serving()
+        except BaseException:
+            server.close()
+            raise
+    return server
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -35,7 +50,7 @@ class Wire(asyncio.BufferedProtocol):
         self._buffer = bytearray(ROOM)
         self._start = self._end = 0
         self._offering = self._again = self._filled = False
-        self._deaf = self._lost = self._done = False
+        self._deaf = self._lost = self._done = self._resuming = False
         self._lost_error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.kept: object = None
@@ -82,8 +97,8 @@ class Wire(asyncio.BufferedProtocol):
             self.session.abort()
         except ClosedError:
             pass
-        if self._below is not None and not self._lost:
-            self._below.abort()
+        if self._below is not None:
+            self._part(self._below.abort)
 
     # ---- From the session ----
 
@@ -93,8 +108,16 @@ class Wire(asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         if self._below is not None and not self._lost:
-            self._below.close()
+            self._part(self._below.close)
             self.shutdown()
+
+    def _part(self, how: Callable[[], None]) -> None:
+        """Close the transport. Not while it resumes this protocol's writing: asyncio's would then tell of its end
+        twice."""
+        if self._resuming:
+            self._loop.call_soon(self._part, how)
+        elif not self._lost:
+            how()
 
     def _session_closed(self, error: Error | None) -> None:
         self._close()
@@ -121,9 +144,9 @@ class Wire(asyncio.BufferedProtocol):
             return
         self._connected()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """The transport's call."""
-        self._lost, self._lost_error = True, error
+        self._lost, self._lost_error = True, exc
         if self._timer is not None:
             self._timer.cancel()
         if not self.session.over:
@@ -144,8 +167,12 @@ class Wire(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """The transport's call."""
-        self.session.hold(False)
-        self._held(False)
+        self._resuming = True
+        try:
+            self.session.hold(False)
+            self._held(False)
+        finally:
+            self._resuming = False
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """The transport's call."""
@@ -153,9 +180,9 @@ class Wire(asyncio.BufferedProtocol):
             self._make_room(2 * len(self._buffer))
         return memoryview(self._buffer)[self._end :]
 
-    def buffer_updated(self, size: int) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
         """The transport's call."""
-        self._end += size
+        self._end += nbytes
         self._filled = self._end == len(self._buffer)
         self._offer()
 
