@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sessile serve ssh``"""
+
+from __future__ import annotations
+
+import getpass
+import hmac
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..asyncio import ServerProcess, SSHServerHandler, listen
+from ..errors import VerificationError
+from ..keys import Key
+from ..trust import AuthorizedKeys, KnownHosts
+from .common import place, reason
+from .keyfiles import write_new
+from .serve_command import announce, log, until_stopped
+from .serve_process import run_process
+
+VARIABLES = ("LANG", "LC_", "TERM")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is to be served."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    authorized: Path | None
+    host_key: Path | None
+    echo: bool
+    forward: bool
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who gets in."""
+
+    user: str | None
+    password: str | None
+    keys: AuthorizedKeys
+
+
+class Handler(SSHServerHandler):
+    """Decides about one connection, and tells what happens."""
+
+    def __init__(self, door: Door, forward: bool) -> None:
+        self._door = door
+        self._forward = forward
+
+    @property
+    def who(self) -> str:
+        """Where it is from."""
+        peer = self.connection.get_extra_info("peername")
+        return place(peer[0], peer[1])
+
+    def _is_welcome(self, user: str) -> bool:
+        return self._door.user is None or user == self._door.user
+
+    async def password(self, user: str, password: str) -> bool:
+        """As the base class has it."""
+        right = self._door.password
+        good = right is not None and hmac.compare_digest(right.encode(), password.encode())
+        log(self.who, f"{user}: the password is {'right' if good else 'wrong'}", "" if good else "yellow")
+        return good and self._is_welcome(user)
+
+    async def public_key(self, user: str, key: Key) -> bool:
+        """As the base class has it."""
+        try:
+            grant = self._door.keys.match(key, user, address=self.connection.get_extra_info("peername")[0])
+        except VerificationError as error:
+            log(self.who, f"{user}: {error.text}", "yellow")
+            return False
+        # What a line's options take away is not taken away here: such a line is none.
+        return grant.command is None and self._is_welcome(user)
+
+    async def variable(self, name: str, value: str) -> bool:
+        """As the base class has it."""
+        return name.startswith(VARIABLES)
+
+    async def open_tcp(self, host: str, port: int, origin: tuple[str, int]) -> bool:
+        """As the base class has it."""
+        log(self.who, f"{'connects to' if self._forward else 'may not connect to'} {host}:{port}")
+        return self._forward
+
+    async def open_unix(self, path: str) -> bool:
+        """As the base class has it."""
+        return self._forward
+
+    async def listen_tcp(self, host: str, port: int) -> bool:
+        """As the base class has it."""
+        log(self.who, f"{'listens' if self._forward else 'may not listen'} on {host or '*'}:{port}")
+        return self._forward
+
+    async def listen_unix(self, path: str) -> bool:
+        """As the base class has it."""
+        return self._forward
+
+    def connected(self) -> None:
+        """As the base class has it."""
+        key = self.connection.ssh.user_key
+        how = f"the key {key.fingerprint()}" if key is not None else "a password"
+        log(self.who, f"{self.connection.ssh.user} is in, by {how}", "green")
+
+    def disconnected(self, error: Exception | None) -> None:
+        """As the base class has it."""
+        log(self.who, "is gone" if error is None else f"is gone: {reason(error)}", "dim")
+
+
+async def _echo(process: ServerProcess) -> int:
+    log(_of(process), "gets back what it sends")
+    while data := await process.stdin.read(65536):
+        process.stdout.write(data)
+        await process.stdout.drain()
+    return 0
+
+
+async def _run(process: ServerProcess) -> int:
+    if process.subsystem is not None:
+        log(_of(process), f"wants the subsystem {process.subsystem}, which is not there", "yellow")
+        return 127
+    what = "a shell" if process.command is None else process.command.decode("utf-8", "backslashreplace")
+    log(_of(process), f"runs {what}" + (f" on a terminal, {process.term}" if process.term else ""))
+    status = await run_process(process)
+    log(_of(process), f"{what}: status {status}")
+    return status
+
+
+def _of(process: ServerProcess) -> str:
+    peer = process.connection.get_extra_info("peername")
+    return place(peer[0], peer[1])
+
+
+def _host_key(path: Path | None) -> Key:
+    if path is None:
+        return Key.generate(comment="sessile serve")
+    if not path.exists():
+        key = Key.generate(comment="sessile serve")
+        write_new(path, key.write())
+        return key
+    return Key.read(path.read_bytes())
+
+
+def _door(service: Service, folder: Path) -> tuple[Door, Path | None]:
+    """Who gets in, and the file of a key that was made for it."""
+    if service.authorized is not None:
+        return Door(service.user, service.password, AuthorizedKeys(service.authorized.read_bytes())), None
+    key = Key.generate(comment="for sessile serve")
+    write_new(folder / "id_ed25519", key.write())
+    password = service.password or secrets.token_urlsafe(9)
+    return Door(service.user, password, AuthorizedKeys(key.write_public())), folder / "id_ed25519"
+
+
+async def serve(service: Service) -> None:
+    """Until it is stopped. What was made for it is in a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="sessile-") as name:
+        folder = Path(name)
+        key = _host_key(service.host_key)
+        door, identity = _door(service, folder)
+        async with await listen(
+            service.host or None, service.port, server_host_keys=[key], process_factory=_echo if service.echo else _run,
+            handler=lambda: Handler(door, service.forward),
+        ) as server:
+            known = folder / "known_hosts"
+            shown = service.host or "localhost"
+            known.write_text(KnownHosts.line(shown, server.port, key))
+            _tell(service, server.port, key, door, identity, known)
+            await until_stopped()
+
+
+def _tell(service: Service, port: int, key: Key, door: Door, identity: Path | None, known: Path) -> None:
+    user, host = service.user or getpass.getuser(), service.host or "localhost"
+    common = f"-p {port} -o UserKnownHostsFile={known}" + (f" -i {identity}" if identity else "")
+    facts = [
+        ("host key", f"{key.type} {key.fingerprint()}"), ("user", service.user or "any"),
+        ("password", door.password or "none"), ("key", str(identity or service.authorized)),
+        ("runs", "nothing: it sends back what comes in" if service.echo else "commands and shells, as you"),
+        ("forwards", "everything" if service.forward else "nothing"),
+    ]
+    announce(f"SSH on {place(service.host or '*', port)}", facts, [
+        f"ssh {common} {user}@{host}", f"sessile ssh {common} {user}@{host} uname -a",
+    ])
+
+
