@@ -12,6 +12,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TREE = Path(__file__).resolve().parent
+# One wheel for this and all later versions of CPython, where it is asked for: SESSILE_ABI3=1, with SWIG 4.4 or later.
+ABI3 = "cp312" if os.environ.get("SESSILE_ABI3", "0") != "0" else ""
 
 
 class CMakeBuild(build_ext):
@@ -24,6 +26,7 @@ class CMakeBuild(build_ext):
         configure = [
             "cmake", "-S", str(TREE), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", "-DSESSILE_PYTHON=ON",
             "-DSESSILE_TESTS=OFF", "-DSESSILE_EXAMPLES=OFF", f"-DPython3_EXECUTABLE={sys.executable}",
+            f"-DSESSILE_PYTHON_ABI3={'ON' if ABI3 else 'OFF'}",
         ]
         if "CMAKE_GENERATOR" not in os.environ and shutil.which("ninja"):
             configure.append("-GNinja")
@@ -36,4 +39,8 @@ class CMakeBuild(build_ext):
         shutil.copyfile(built, target)
 
 
-setup(ext_modules=[Extension("sessile._sessile", sources=[])], cmdclass={"build_ext": CMakeBuild})
+setup(
+    ext_modules=[Extension("sessile._sessile", sources=[], py_limited_api=bool(ABI3))],
+    cmdclass={"build_ext": CMakeBuild},
+    options={"bdist_wheel": {"py_limited_api": ABI3}} if ABI3 else {},
+)

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # TLS: one file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. SSH: a larger file, with
-# the system's own client and server at the other end. Checks every copy by SHA-256 and tells what went through each
-# session.
+# the system's own client and server at the other end. Python: both, from asyncio. Checks every copy by SHA-256 and
+# tells what went through each session.
 #
-# Usage: demo.sh [BINDIR]    BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
+# Usage: demo.sh [BINDIR [MODULE [PYTHON]]]
+#   BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
+#   MODULE: the folder that Python's module is imported from; else build/python/python; PYTHON: what it is built for
 set -euo pipefail
 export LC_NUMERIC=C
 
@@ -13,7 +15,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${1:-${SESSILE_BUILD:-$here/../build/release}/examples/c}
 [ -x "$bin/tls_server" ] || { echo "demo: $bin has no example programs: run \"./run build\" first" >&2; exit 1; }
 bin=$(cd "$bin" && pwd)
-for tool in openssl curl sha256sum tar ssh ssh-keygen; do
+module=${2:-$here/../build/python/python}
+[ -e "$module/sessile/__init__.py" ] || { echo "demo: $module has no module: run \"./run demo\"" >&2; exit 1; }
+module=$(cd "$module" && pwd)
+python=${3:-python3}
+for tool in "$python" openssl curl sha256sum tar ssh ssh-keygen; do
     command -v $tool >/dev/null || { echo "demo: $tool is not installed" >&2; exit 1; }
 done
 
@@ -236,6 +242,18 @@ ssh_facts()
     line "logged in" "$me, by $(ssh_fact methods "$1")"
 }
 
+# ---- Python ----
+
+# No function: a server's process is the one that is stopped at the end.
+our_python=(env PYTHONPATH="$module" PYTHONDONTWRITEBYTECODE=1 "$python" "$here/demo.py")
+
+# What the act said of a session that has this fact, for a person.
+python_facts()
+{
+    grep "\"$1\"" "$2" >one.session || true
+    line "agreed on" "$(fact "$1" one.session), $(fact cipher one.session), $(fact "$3" one.session)"
+}
+
 printf '%sSessile: secure sessions that never touch the wire%s\n' "$bold" "$off"
 
 section "Made for the occasion"
@@ -272,6 +290,7 @@ check "$(sum_of s_client.copy)" "$sum" "the same file"
 
 section "TCP: curl, by https"
 serve http --http served
+https_port=$port
 note "$(curl --version | cut -d' ' -f1-2 | head -n 1), HTTP/1.1 at 127.0.0.1:$port"
 attempt curl curl --silent --show-error --fail --cacert ca.pem --resolve "localhost:$port:127.0.0.1" \
     -o curl.copy -w '%{stderr}{"seconds": %{time_total}}\n' "https://localhost:$port/parcel"
@@ -319,6 +338,36 @@ ssh_facts attempt.err
 section "SSH in SSH: to sshd by way of our server"
 there_and_back jump our_ssh "$sshd_port" -J "$me@127.0.0.1:$ssh_port"
 ssh_facts attempt.err
+
+section "Python: one asyncio server of https and ssh; curl and ssh come"
+start python "${our_python[@]}" serve "$work" 2>python.err
+python_port=$port
+read -r -t 10 said <&"$output"
+ssh_port=${said##*:}
+know "$ssh_port"
+note "$("$python" --version), sessile.asyncio, https at 127.0.0.1:$python_port, ssh at 127.0.0.1:$ssh_port"
+attempt curl curl --silent --show-error --fail --cacert ca.pem --resolve "localhost:$python_port:127.0.0.1" \
+    -o python.curl -w '%{stderr}{"seconds": %{time_total}}\n' "https://localhost:$python_port/parcel"
+line "curl" "$(rate "$(size_of python.curl)" "$(number seconds attempt.err)")"
+check "$(sum_of python.curl)" "$sum" "the same file"
+begin=$EPOCHREALTIME
+attempt ssh their_ssh "$ssh_port" give </dev/null >python.ssh
+line "ssh, back" "$(rate "$(size_of python.ssh)" "$(seconds_since "$begin")")"
+check "$(sum_of python.ssh)" "$sum" "the same file"
+begin=$EPOCHREALTIME
+attempt ssh their_ssh "$ssh_port" take <ssh.file >python.sum
+line "ssh, there" "$(rate "$(size_of ssh.file)" "$(seconds_since "$begin")")"
+check "$(cat python.sum)" "$ssh_sum" "the same file"
+python_facts kex python.err peer
+
+section "Python: one asyncio client of our server in C, and of the system's sshd"
+attempt demo.py "${our_python[@]}" visit "$work" "$https_port" "$sshd_port" "$me" parcel
+line "https" "$(rate "$(size_of python.copy)" "$(number https_seconds attempt.err)")"
+python_facts version attempt.err group
+check "$(sum_of python.copy)" "$sum" "the same file"
+line "ssh" "$(rate $((2 * size)) "$(number ssh_seconds attempt.err)"), there and back"
+python_facts kex attempt.err peer
+check "$(sum_of python.there) $(sum_of python.back)" "$sum $sum" "the same file, twice"
 
 echo
 if [ $failures = 0 ]; then

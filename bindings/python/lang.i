@@ -110,14 +110,14 @@ SESSILE_PLAIN(sessile_agent_result)
 
 %typemap(in) (const char *const *principals, size_t principal_count)
     (PyObject *list = NULL, const char **texts = NULL) {
-    list = PySequence_Fast($input, "principals must be a sequence of str");
-    if (!list || !(texts = PyMem_Calloc((size_t)PySequence_Fast_GET_SIZE(list) + 1, sizeof *texts)))
+    list = PySequence_List($input);
+    if (!list || !(texts = PyMem_Calloc((size_t)PyList_Size(list) + 1, sizeof *texts)))
         SWIG_fail;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); i++)
-        if (!(texts[i] = PyUnicode_AsUTF8(PySequence_Fast_GET_ITEM(list, i))))
+    for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+        if (!(texts[i] = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, i), NULL)))
             SWIG_fail;
     $1 = texts;
-    $2 = (size_t)PySequence_Fast_GET_SIZE(list);
+    $2 = (size_t)PyList_Size(list);
 }
 %typemap(freearg) (const char *const *principals, size_t principal_count) {
     PyMem_Free(texts$argnum);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The build backend: setuptools', which asks for CMake and SWIG from the package index only where the machine has none.
-Listing them as requirements would have builds without isolation refuse the machine's own."""
+Listing them as requirements would have builds without isolation refuse the machine's own. A module for the stable ABI
+(SESSILE_ABI3) needs a newer SWIG than others."""
 
+import os
+import re
 import shutil
 import subprocess
 
@@ -9,18 +12,20 @@ from setuptools.build_meta import *  # noqa: F403
 from setuptools.build_meta import get_requires_for_build_editable as _for_editable
 from setuptools.build_meta import get_requires_for_build_wheel as _for_wheel
 
-TOOLS = {"cmake": "cmake>=3.22", "swig": "swig>=4.1"}
+TOOLS = {"cmake": (3, 22), "swig": (4, 4) if os.environ.get("SESSILE_ABI3", "0") != "0" else (4, 1)}
 
 
-def _works(tool):
-    """A program of that name that runs: a wrapper whose package is in another environment does not."""
+def _version(tool):
+    """The version of a program of that name that runs: a wrapper whose package is in another environment does not."""
     found = shutil.which(tool)
     question = "-version" if tool == "swig" else "--version"
-    return found and subprocess.run([found, question], capture_output=True).returncode == 0
+    told = subprocess.run([found, question], capture_output=True, text=True) if found else None
+    version = re.search(r"version (\d+)\.(\d+)", told.stdout, re.I) if told and told.returncode == 0 else None
+    return (int(version[1]), int(version[2])) if version else (0, 0)
 
 
 def _missing():
-    return [requirement for tool, requirement in TOOLS.items() if not _works(tool)]
+    return [f"{tool}>={least[0]}.{least[1]}" for tool, least in TOOLS.items() if _version(tool) < least]
 
 
 def get_requires_for_build_wheel(config_settings=None):

@@ -18,6 +18,12 @@
 
 #include <sessile/sessile.h>
 
+/* The limited API has functions only. */
+#ifdef Py_LIMITED_API
+#define PyTuple_GET_SIZE PyTuple_Size
+#define PyTuple_GET_ITEM PyTuple_GetItem
+#endif
+
 /* ---- Handles ---- */
 
 /* What kinds of objects there are: how to give one back, and where the text of its last error is (NULL: nowhere). */

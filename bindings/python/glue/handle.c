@@ -84,7 +84,7 @@ static PyObject *handle_make(const struct kind *kind, void *object, int lent)
 
 static int main_interpreter_only(void)
 {
-    if (PyInterpreterState_Get() == PyInterpreterState_Main())
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
         return 0;
     PyErr_SetString(PyExc_RuntimeError, "sessile runs in the main interpreter only, not in a sub-interpreter");
     return -1;

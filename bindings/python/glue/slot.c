@@ -31,7 +31,7 @@ static int entries_grow(void)
     uint32_t count = entry_count ? entry_count * 2 : 64;
     struct entry *grown;
 
-    if (count <= entry_count || !(grown = PyMem_RawRealloc(entries, count * sizeof *entries))) {
+    if (count <= entry_count || !(grown = PyMem_Realloc(entries, count * sizeof *entries))) {
         PyErr_NoMemory();
         return -1;
     }
@@ -83,13 +83,13 @@ static PyObject *slot_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     PyObject *owner, *weak;
     Slot *self;
 
-    if (keywords && PyDict_GET_SIZE(keywords)) {
+    if (keywords && PyDict_Size(keywords)) {
         PyErr_SetString(PyExc_TypeError, "Slot() takes no keyword arguments");
         return NULL;
     }
     if (!PyArg_ParseTuple(arguments, "O:Slot", &owner) || !(weak = PyWeakref_NewRef(owner, NULL)))
         return NULL;
-    self = first_free == NONE && entries_grow() < 0 ? NULL : (Slot *)type->tp_alloc(type, 0);
+    self = first_free == NONE && entries_grow() < 0 ? NULL : (Slot *)PyType_GenericAlloc(type, 0);
     if (!self || first_free == NONE) {
         Py_DECREF(weak);
         Py_XDECREF(self);
@@ -104,7 +104,7 @@ static void slot_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
 
     entry_drop(((Slot *)self)->number);
-    type->tp_free(self);
+    PyObject_Free(self);
     Py_DECREF(type);
 }
 
@@ -128,12 +128,12 @@ PyObject *slot_owner(void *number)
 
     if (!entry)
         return NULL;
-#if PY_VERSION_HEX >= 0x030d0000
+#if PY_VERSION_HEX >= 0x030d0000 && !defined(Py_LIMITED_API)
     if (PyWeakref_GetRef(entry->owner, &owner) < 0)
         PyErr_Clear();
     return owner;
 #else
-    owner = PyWeakref_GET_OBJECT(entry->owner);
+    owner = PyWeakref_GetObject(entry->owner);
     return owner == Py_None ? NULL : Py_NewRef(owner);
 #endif
 }
