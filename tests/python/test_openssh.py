@@ -204,8 +204,8 @@ def test_what_is_wrong_is_refused_with_file_and_line(folder, name):
 
 
 @pytest.mark.parametrize("host, command", [
-    ("$(reboot)", "nc %h %p"), ("a;b", "nc %n %p"), ("a b", "nc %h"), ("x'y", "nc '%h'"), ("-ox@host", "ssh -l %r jump"),
-    ("`id`@host", "ssh %r@jump"), ("a\nb@host", "ssh -l %r jump")])
+    ("$(reboot)", "nc %h %p"), ("a;b", "nc %n %p"), ("a b", "nc %h"), ("x'y", "nc '%h'"),
+    ("-ox@host", "ssh -l %r jump"), ("`id`@host", "ssh %r@jump"), ("a\nb@host", "ssh -l %r jump")])
 def test_a_name_puts_no_words_into_a_command(folder, host, command):
     path = write(folder, f"ProxyCommand {command}\n")
     with pytest.raises(ConfigError, match=r"config:1: .* would take for more than a name"):
