@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh BUILD [INTERPRETER...]: the tests of the Lua modules in a build folder, with each Lua that is there (lua5.4,
+# luajit, lua5.3, lua5.1), or with those that are named. A test that fails fails the run; so does a Lua that is named
+# and missing. Where the build has the program that embeds Lua, and no Lua is named, that is tested too: with all tests,
+# in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
+# An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+tree=$(cd "$here/../.." && pwd)
+build=$(cd "$1" && pwd)
+shift
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=server.test \
+    -addext subjectAltName=DNS:server.test -keyout "$work/server.key" -out "$work/server.crt" 2>/dev/null
+openssl pkcs8 -topk8 -in "$work/server.key" -out "$work/encrypted.key" -passout pass:secret -v2 aes-256-cbc
+
+export SESSILE_TEST_IDENTITY="$work" SESSILE_TREE="$tree" SESSILE_LUA_SOURCES="$tree/bindings/lua"
+sources="$tree/bindings/lua/?.lua;$tree/bindings/lua/?/init.lua;$here/?.lua;;"
+
+version_of()
+{
+    "$1" -e 'io.write((_VERSION:gsub("Lua ", "")))'
+}
+
+host=
+if [ $# = 0 ]; then
+    if [ -x "$build/lua/sessile_lua_host" ]; then
+        host=$build/lua/sessile_lua_host
+        set -- "$host"
+    fi
+    for lua in lua5.4 luajit lua5.3 lua5.1; do
+        if command -v "$lua" >/dev/null && [ -e "$build/lua/$(version_of "$lua")/sessile/core.so" ]; then
+            set -- "$@" "$lua"
+        fi
+    done
+fi
+[ $# -gt 0 ] || [ "$host" ] || { echo "run.sh: there is no Lua to test" >&2; exit 1; }
+
+failed=0
+for lua; do
+    case $lua in
+        */sessile_lua_host) version=5.4 ;;
+        *) version=$(version_of "${lua##* }") || exit 1 ;;
+    esac
+    for file in ${TESTS:-"$here"/test_*.lua}; do
+        echo "== $lua ${file##*/}"
+        LUA_PATH="$sources" LUA_CPATH="$build/lua/$version/?.so;;" LUA_PATH_5_4="$sources" \
+            $lua "$file" || { failed=$((failed + 1)); echo "FAILED: $lua ${file##*/}"; }
+    done
+done
+if [ "$host" ]; then
+    export LUA_PATH_5_4="$sources"
+    for arguments in "-s $here/sandbox.lua" "$here/failing.lua" "-f 1 ${SESSILE_FAIL_STEP:-61} $here/failing.lua"; do
+        echo "== host $arguments"
+        $host $arguments || { failed=$((failed + 1)); echo "FAILED: host $arguments"; }
+    done
+fi
+[ $failed = 0 ] || { echo "$failed failed" >&2; exit 1; }
+echo "all passed"
