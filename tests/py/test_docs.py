@@ -44,7 +44,8 @@ def test_named_files_and_functions_exist(page):
              if "NAME" not in name]
     assert [name for name in named if not (TREE / name).exists()] == []
     names = re.findall(r"\b(?:sessile|SESSILE)_[a-zA-Z_0-9]+\b", text)
-    variables = ("SESSILE_ABI3", "SESSILE_BUILD", "SESSILE_CMAKE_ARGS", "SESSILE_JOBS", "SESSILE_PEERS", "SESSILE_PYTHON")
+    variables = ("SESSILE_ABI3", "SESSILE_BUILD", "SESSILE_CMAKE_ARGS", "SESSILE_JOBS", "SESSILE_LUA", "SESSILE_PEERS",
+                 "SESSILE_PYTHON", "SESSILE_SANITIZE", "sessile_lua")
     made = {"sessile_static", "sessile_inbox"} | {name for name in names if name.startswith(variables)}
     assert [name for name in names if name not in made and not re.search(rf"\b{name}\b", headers)] == []
 
