@@ -90,21 +90,13 @@ SESSILE_PLAIN(sessile_agent_result)
 /* ---- Text ---- */
 
 %typemap(in) const char * {
-    Py_ssize_t length = 0;
-
     if ($input == Py_None)
         $1 = NULL;
     else if (PyBytes_Check($input)) {
         if (PyBytes_AsStringAndSize($input, (char **)&$1, NULL) < 0)
             SWIG_fail;
-    } else {
-        if (!($1 = (char *)PyUnicode_AsUTF8AndSize($input, &length)))
-            SWIG_fail;
-        if (strlen($1) != (size_t)length) {
-            PyErr_SetString(PyExc_ValueError, "embedded null character");
-            SWIG_fail;
-        }
-    }
+    } else if (!($1 = (char *)plain_text($input)))
+        SWIG_fail;
 }
 %typemap(freearg) const char * "";
 
@@ -114,7 +106,7 @@ SESSILE_PLAIN(sessile_agent_result)
     if (!list || !(texts = PyMem_Calloc((size_t)PyList_Size(list) + 1, sizeof *texts)))
         SWIG_fail;
     for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-        if (!(texts[i] = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, i), NULL)))
+        if (!(texts[i] = plain_text(PyList_GetItem(list, i))))
             SWIG_fail;
     $1 = texts;
     $2 = (size_t)PyList_Size(list);

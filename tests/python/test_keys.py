@@ -102,6 +102,14 @@ def test_authorized_keys(user_key, host_key):
         keys.match(host_key, "alice")
 
 
+def test_a_name_with_a_nul_inside_is_no_other_name(user_key, host_key):
+    with pytest.raises(ValueError, match="null character"):
+        host_key.sign_certificate(user_key, sessile.CertificateKind.USER, ["root\0@users.example"], valid_after=0,
+                                  valid_before=2**64 - 1)
+    with pytest.raises(TypeError):
+        host_key.sign_certificate(user_key, sessile.CertificateKind.USER, [1], valid_after=0, valid_before=1)
+
+
 def test_authorities_and_principals(user_key, host_key):
     signed = user_key.with_certificate(host_key.sign_certificate(
         user_key, CertificateKind.USER, ["ops"], valid_after=0, valid_before=sessile.FOREVER))

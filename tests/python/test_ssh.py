@@ -275,6 +275,29 @@ def test_ssh_through_ssh(host_key, user_key):
     assert inner.over and inside.over and not client.over and client.error is None
 
 
+def test_a_channel_that_was_freed_is_not_taken_for_a_new_one(host_key, user_key):
+    client, server = ssh_pair(host_key, user_key)
+    kept = []
+    for _ in range(6):
+        opened = client.ssh.open_session()
+        opened.on_data = lambda data: None
+        pump(client, server)
+        stream = server.channels[-1].stream
+        assert not stream.freed
+        kept.append(stream)
+        opened.abort()
+        stream.abort()
+        pump(client, server)
+        stream.free()
+        opened.free()
+
+
+def test_a_password_that_has_no_form_in_utf_8_is_not_in_the_error():
+    with pytest.raises(ValueError) as told:
+        sessile.Key.read(b"-----BEGIN OPENSSH PRIVATE KEY-----", "secret\ud800")
+    assert "secret" not in repr(told.value) and told.value.__suppress_context__
+
+
 def test_a_wire_that_breaks_closes_channels_with_the_reason(host_key, user_key):
     client, server = ssh_pair(host_key, user_key)
     mine = Collector(client.ssh.open_session())

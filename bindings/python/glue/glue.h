@@ -70,6 +70,11 @@ int slot_number(PyObject *argument, void **number);
 /* Whom a number stands for: a new reference, or NULL without an exception where that one is gone. */
 PyObject *slot_owner(void *number);
 
+/* ---- Text ---- */
+
+/* A str as UTF-8, as long as the str; NULL with an exception where it is none, or has a NUL inside. */
+const char *plain_text(PyObject *text);
+
 /* ---- Calls and errors ---- */
 
 int call_ready(PyObject *module);

@@ -65,8 +65,14 @@ def wipe(buffer: bytearray) -> None:
 
 
 def octets(text: Text | Buffer) -> bytes | bytearray | memoryview:
-    """Text as UTF-8; bytes as they are."""
-    return text.encode() if isinstance(text, str) else text
+    """Text as UTF-8, with the bytes that the system's own text could not be made of; bytes as they are."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # It would have the text in it, which may be a secret.
+        raise ValueError("text that has no form in UTF-8") from None
 
 
 def names(value: str | Iterable[str]) -> str:

@@ -324,7 +324,7 @@ class Session(Owner):
 
     def _channel_of(self, handle: Handle) -> Channel:
         channel = self._known.get(handle.address)
-        if not isinstance(channel, Channel):
+        if not isinstance(channel, Channel) or channel.freed:
             channel = Channel(self, handle)
             self._known[handle.address] = channel
         return channel
