@@ -88,7 +88,7 @@ async def test_commands(sshd):
         assert failed.value.result.exit_status == 1
         assert (await connection.run("echo $TEST_A", env={"TEST_A": "b", "REFUSED": "c"})).stdout == b"b\n"
         with pytest.raises(asyncio.TimeoutError):
-            await connection.run("sleep 60", timeout=0.2)
+            await connection.run("sleep 20", timeout=0.2)
         assert (await connection.run("true", check=True)).stdout == b""
     assert connection.error is None
 
@@ -265,10 +265,12 @@ async def test_timeouts_and_cancelling(sshd):
         await connecting
     silent.close()
     await silent.wait_closed()
-    async with sshd, sshd.connect(keepalive_interval=0.02) as connection:
-        running = asyncio.ensure_future(connection.run("sleep 60"))
-        await asyncio.sleep(0.2)
-        assert connection._unanswered <= 1 and connection._heart is not None
+    async with sshd, sshd.connect(keepalive_interval=0.3) as connection:
+        running = asyncio.ensure_future(connection.run("sleep 20"))
+        notice, answers = connection.session.on_notice, []
+        connection.session.on_notice = lambda kind, data: (answers.append(kind), notice(kind, data))
+        while answers.count(sessile.Notice.SSH_ALIVE) < 5:
+            await asyncio.sleep(0.01)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -278,7 +280,7 @@ async def test_timeouts_and_cancelling(sshd):
 async def test_a_connection_that_breaks_ends_everything_with_the_reason(sshd):
     async with sshd:
         connection = await sshd.connect()
-        running = asyncio.ensure_future(connection.run("sleep 60"))
+        running = asyncio.ensure_future(connection.run("sleep 20"))
         process = await connection.create_process("cat")
         for each in sshd.processes:
             each.kill()
