@@ -4,14 +4,16 @@
 import json
 import re
 import socket
+import ssl
 import subprocess
 import threading
+from datetime import datetime, timezone
 
 import pytest
 
 from clitools import TIME, Program, run, sessile_program
-from sessile.cli import selfsigned, x509
-from sessile.cli.common import escaped
+from sessile.cli import selfsigned, tls_report, x509
+from sessile.cli.common import escaped, out
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +203,11 @@ def test_words_of_peers_are_harmless():
     said = escaped("a\x1b[31m\x07\r\n\x9b\u202e\u200b\ud800é")
     assert said == "a\\x1b[31m\\x07\\x0d\\x0a\\x9b\\u{202e}\\u{200b}\\u{d800}é"
     assert escaped("a\n\tb\x00", "\n\t") == "a\n\tb\\x00"
+
+
+def test_a_certificates_words_are_no_markup():
+    name = "[/x] [bold green]trusted[/] :cd:"
+    der = ssl.PEM_cert_to_DER_cert(selfsigned.self_signed([name], 3)[0])
+    with out.capture() as told:
+        out.print(tls_report._certificate(0, der, datetime.now(timezone.utc)), width=200)
+    assert told.get().count(name) == 2  # as the subject, and among the names

@@ -14,6 +14,7 @@ from functools import partial
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from .. import __version__
 from ..constants import QuestionKind
@@ -204,8 +205,8 @@ def _render(figures: list[Figure]) -> None:
         if before and figure.protocol != before:
             table.add_row()
         share = figure.per_second / most[figure.unit]
-        table.add_row(f"[bold]{figure.protocol}[/bold]" if figure.protocol != before else "", figure.what,
-                      _value(figure), f"[cyan]{'━' * max(1, round(24 * share))}[/cyan]")
+        table.add_row(Text(figure.protocol if figure.protocol != before else "", "bold"), figure.what,
+                      _value(figure), Text("━" * max(1, round(24 * share)), "cyan"))
         before = figure.protocol
     out.print()
     out.print(table, soft_wrap=False)

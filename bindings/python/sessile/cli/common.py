@@ -17,8 +17,9 @@ from ..errors import Error
 
 T = TypeVar("T")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# A str is shown as it is: what a peer says is no markup of rich's. Styles are Text's.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 # For progress: where standard error is no terminal, nothing is shown of it, in any version of rich.
 bars = err if err.is_terminal else Console(quiet=True)
