@@ -11,7 +11,8 @@
 %}
 
 %init %{
-    if (call_ready(m) < 0 || handle_ready(m) < 0 || slot_ready(m) < 0 || callbacks_ready(m) < 0)
+    if (call_ready(m) < 0 || handle_ready(m) < 0 || slot_ready(m) < 0 || callbacks_ready(m) < 0 ||
+        intake_ready(m) < 0 || flow_ready(m) < 0 || methods_ready(m) < 0)
         return NULL;
 %}
 

@@ -431,12 +431,16 @@ async def first_line_then_tls(transport, config):
     line = bytearray()
 
     class Skipping(aio.tls.TLSWire):
+        room = bytearray(65536)
+
+        def get_buffer(self, sizehint):
+            return self.room
+
         def buffer_updated(self, size):
-            self._end += size
-            while not line.endswith(b"\n") and self._start < self._end:
-                line.append(self._buffer[self._start])
-                self._start += 1
-            self._offer()
+            arrived = bytes(self.room[:size])
+            end = 0 if line.endswith(b"\n") else arrived.find(b"\n") + 1 or size
+            line.extend(arrived[:end])
+            self.data_received(arrived[end:])
 
     loop = asyncio.get_running_loop()
     fresh = asyncio.StreamReader()

@@ -27,10 +27,10 @@ enum name {
     NAMES
 };
 
-/* Those that begin with an underscore wrap what they are given first. */
+/* Those that begin with an underscore wrap what they are given first, or are what a property stands for. */
 static const char *const spelled[NAMES] = {
     "on_send", "on_close",    "on_resume",      "on_ready", "_question",     "_withdrawn",
-    "_stream", "_notice",     "_closed",        "on_data",  "on_stderr",     "_request",
+    "_stream", "_notice",     "_closed",        "_on_data", "on_stderr",     "_request",
     "on_end",  "on_writable", "_stream_closed", "on_trace", "on_passphrase",
 };
 
@@ -55,7 +55,7 @@ static PyObject *call_owner(void *number, enum name name, PyObject **arguments, 
         made++;
     if (made < count)
         owner = park(owner);
-    else if (owner && (callable = PyObject_GetAttr(owner, names[name])))
+    else if (owner && (callable = attribute_of(owner, names[name])))
         result = callable == Py_None ? Py_NewRef(Py_None) : PyObject_Vectorcall(callable, arguments, count, NULL);
     if (owner && !result)
         owner = park(owner);

@@ -98,6 +98,19 @@ int error_receive(PyObject *arguments);
 /* Remember in the exception how many bytes were taken when another session's callback raised. */
 void error_note_taken(int taken);
 
+/* ---- For transports and protocols of asyncio's kind ---- */
+
+/* Make the types; module: gets Intake and Flow. Return 0, or -1 with an exception. */
+int intake_ready(PyObject *module);
+int flow_ready(PyObject *module);
+
+/* ---- Methods ---- */
+
+/* Make the function quicken. Returns 0, or -1 with an exception. */
+int methods_ready(PyObject *module);
+/* As PyObject_GetAttr(), and faster for what is there where the class has a __getattr__ for what is not. */
+PyObject *attribute_of(PyObject *owner, PyObject *name);
+
 /* ---- Callbacks ---- */
 
 int callbacks_ready(PyObject *module);

@@ -48,6 +48,7 @@ def _make_callbacks() -> Handle:
 _CALLBACKS = _make_callbacks()
 
 
+@_sessile.quicken
 class Session(Owner):
     """A session for a wire that is open. It sends nothing until a protocol is chosen: :meth:`tls_connect`,
     :meth:`tls_accept`, :meth:`ssh_connect`, :meth:`ssh_accept`.

@@ -35,6 +35,7 @@ def _callbacks_with(end: bool, stderr: bool) -> Handle:
     return found
 
 
+@_sessile.quicken
 class Stream(Owner):
     """A flow of bytes both ways. Sessions make them. Callbacks are attributes:
 
@@ -51,7 +52,6 @@ class Stream(Owner):
         self._handle = handle
         self._slot = _sessile.Slot(self)
         self._over = False
-        self._on_data: Callable[[bytes], object] | None = None
         self._on_end: Callable[[], object] | None = None
         self._on_stderr: Callable[[bytes], object] | None = None
         self._inner: Session | None = None
@@ -78,13 +78,17 @@ class Stream(Owner):
     @property
     def on_data(self) -> Callable[[bytes], object]:
         """Called with what arrives."""
-        return self._on_data or self._unheard
+        return self._on_data
 
     @on_data.setter
     def on_data(self, call: Callable[[bytes], object] | None) -> None:
-        self._on_data = call
+        # The extension looks for _on_data: a property would be a call more for each piece of data.
+        if call is None:
+            self.__dict__.pop("_on_data", None)
+        else:
+            self.__dict__["_on_data"] = call
 
-    def _unheard(self, data: bytes) -> None:
+    def _on_data(self, data: bytes) -> object:
         raise error_for(_sessile.ERR_MISUSE, f"{len(data)} bytes arrived on a stream that has no on_data")
 
     @property

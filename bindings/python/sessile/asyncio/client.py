@@ -55,7 +55,7 @@ class SSHClient(SSHConnection):
         self._patience = self._loop.call_later(self._login_timeout, self._too_late)
         name, port = self.known_as
         self.session.ssh_connect(self._config, name, self.username, port)
-        self._offer()
+        self.offer()
 
     def _too_late(self) -> None:
         self.fail(TimeoutError(f"no login within {self._login_timeout} seconds"))
@@ -135,7 +135,7 @@ class SSHClient(SSHConnection):
         if transport.error is not None:
             raise transport.error
         return CompletedProcess(
-            command, channel.exit_status, channel.exit_signal, bytes(collector.stdout), bytes(collector.stderr)
+            command, channel.exit_status, channel.exit_signal, b"".join(collector.stdout), b"".join(collector.stderr)
         )
 
     async def create_process(
@@ -287,7 +287,7 @@ def _place(host: str, port: int) -> str:
 
 
 def _origin(near: Relay) -> tuple[str, int]:
-    peer = near.transport.get_extra_info("peername")
+    peer: tuple[str, int] | str | None = near.transport.get_extra_info("peername")
     return (peer[0], peer[1]) if isinstance(peer, tuple) else ("127.0.0.1", 0)
 
 

@@ -201,10 +201,10 @@ class SSHServerConnection(SSHConnection):
             return
         self._of.add(self)
         self._patience = self._loop.call_later(self._login_timeout, self._too_late)
-        peer = self.below.get_extra_info("peername")
-        address = peer[0] if isinstance(peer, tuple) else None
+        peer: tuple[str, int] | str | None = self.below.get_extra_info("peername")
+        address: str | None = peer[0] if isinstance(peer, tuple) else None
         self.session.ssh_accept(self._config, peer_address=address)
-        self._offer()
+        self.offer()
 
     def _too_late(self) -> None:
         self.fail(TimeoutError(f"no login within {self._login_timeout} seconds"))

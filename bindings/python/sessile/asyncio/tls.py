@@ -134,12 +134,14 @@ class TLSWire(Wire):
     def _connected(self) -> None:
         self._patience = self._loop.call_later(self._handshake_timeout, self._give_up)
         session = self.session
-        if self._server_side:
-            stream = session.tls_accept(self._config)
-        else:
-            stream = session.tls_connect(self._config, self._server_hostname)
-        self.transport = TLSTransport(self._loop, self, stream, self._protocol)
-        self._offer()
+        # A transport below may hand over and answer inside its write, and be ready before that returns.
+        with session.batch():
+            if self._server_side:
+                stream = session.tls_accept(self._config)
+            else:
+                stream = session.tls_connect(self._config, self._server_hostname)
+            self.transport = TLSTransport(self._loop, self, stream, self._protocol)
+        self.offer()
 
     def _give_up(self) -> None:
         self._too_late = True

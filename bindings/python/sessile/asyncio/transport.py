@@ -3,7 +3,10 @@
 
 What a stream does not take is kept, and the protocol is paused by asyncio's own rules; what arrives while the protocol
 does not read is kept too, and counts as unread, so that the peer has to wait. Everything that has arrived is delivered
-before the connection is lost, unless this side has closed."""
+before the connection is lost, unless this side has closed.
+
+Where nothing waits in a direction, the Flow takes the short way between stream and protocol: ``write`` is its own, and
+only what is out of the ordinary comes here. Whatever changes what is ordinary calls ``_tune``."""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from .. import _sessile
 from .._base import Buffer
 from ..errors import Error
 from ..stream import Stream
@@ -33,11 +37,13 @@ class StreamTransport(asyncio.Transport):
         self._wire = wire
         self._stream = stream
         self._protocol = protocol
+        self._fills = isinstance(protocol, asyncio.BufferedProtocol)
+        self._flow = _sessile.Flow(self, stream._handle)
+        self.write = self._flow.write  # type: ignore[method-assign, assignment]
         self._pending: deque[Buffer] = deque()
         self._pending_size = 0
         self._high, self._low = HIGH, HIGH // 4
         self._wire_held = self._told_to_wait = False
-        self._writing = self._writable = False
         self._unread: deque[bytes] = deque()
         self._reading = True
         self._scheduled = False
@@ -46,12 +52,20 @@ class StreamTransport(asyncio.Transport):
         self._over = False
         self._error: Exception | None = None
         self._take_stream()
+        self._tune()
 
     def _take_stream(self) -> None:
-        self._stream.on_data = self._arrived
+        self._stream.on_data = self._flow.arrived
         self._stream.on_end = self._end_arrived
         self._stream.on_writable = self._flush
         self._stream.set_manual()
+
+    def _tune(self) -> None:
+        """Say whether the short ways are open."""
+        flow, here = self._flow, not self._closing and not self._lost
+        flow.writing = here and not self._pending and not self._write_ended
+        flow.reading = here and not self._unread and self._reading and not self._fills
+        flow.protocol = self._protocol
 
     def _shut(self) -> None:
         """Nothing waits any more: end gracefully."""
@@ -66,6 +80,8 @@ class StreamTransport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """As asyncio's."""
         self._protocol = protocol
+        self._fills = isinstance(protocol, asyncio.BufferedProtocol)
+        self._tune()
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """As asyncio's."""
@@ -79,54 +95,49 @@ class StreamTransport(asyncio.Transport):
 
     # ---- Writing ----
 
-    def write(self, data: Buffer) -> None:
-        """As asyncio's."""
+    def _write(self, data: Buffer) -> None:
+        """The flow's call: there is something to say against it, or to do before it."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}")
         if self._write_ended:
             raise RuntimeError("write() after write_eof()")
         if self._closing or self._lost or not data:
             return
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
-        taken = 0 if self._pending else self._put(data)
-        if taken < size:
-            rest = bytes(data)[taken:]
-            self._pending.append(rest)
+        self._pending.append(bytes(data))
+        self._pending_size += len(self._pending[-1])
+        self._weigh()
+        self._flush()
+
+    def _left(self, data: Buffer, taken: int) -> None:
+        """The flow's call: the stream has taken a part, and may have asked for more already. What was written while it
+        took that comes later."""
+        rest = memoryview(bytes(data))[taken:]
+        if rest:
+            self._pending.appendleft(rest)
             self._pending_size += len(rest)
             self._weigh()
-            if self._writable:
-                self._flush()
+        self._flush()
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         """As asyncio's."""
         self.write(b"".join(list_of_data))
 
-    def _put(self, data: Buffer) -> int:
-        """What the stream takes. Where it is over, that is nobody's: the protocol learns it as connection_lost."""
-        self._writing, self._writable = True, False
-        try:
-            return self._stream.write(data)
-        except Error:
-            return data.nbytes if isinstance(data, memoryview) else len(data)
-        finally:
-            self._writing = False
-
     def _flush(self) -> None:
-        if self._writing:
-            self._writable = True
+        if self._flow.busy:
+            self._flow.again = True
             return
-        self._writable = False
         while self._pending:
             head = self._pending[0]
-            taken = self._put(head)
+            taken = self._flow.put(head)
             self._pending_size -= taken
             if taken < len(head):
                 self._pending[0] = memoryview(head)[taken:]
-                if not self._writable:
+                if not self._flow.again:
                     break
             else:
                 self._pending.popleft()
         self._weigh()
+        self._tune()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -187,6 +198,7 @@ class StreamTransport(asyncio.Transport):
         """As asyncio's: nothing more will be written, data still arrives."""
         if not self._write_ended and not self._closing:
             self._write_ended = True
+            self._tune()
             self._go_on()
 
     # ---- Reading ----
@@ -198,6 +210,7 @@ class StreamTransport(asyncio.Transport):
     def pause_reading(self) -> None:
         """As asyncio's. When some more has arrived, the peer cannot send on."""
         self._reading = False
+        self._tune()
 
     def resume_reading(self) -> None:
         """As asyncio's."""
@@ -217,6 +230,7 @@ class StreamTransport(asyncio.Transport):
             self._deliver(data)
         else:
             self._unread.append(data)
+            self._tune()
 
     def _end_arrived(self) -> None:
         self._ended = True
@@ -229,6 +243,7 @@ class StreamTransport(asyncio.Transport):
     def _catch_up_now(self) -> None:
         while self._unread and self._reading and not self._closing:
             self._deliver(self._unread.popleft())
+        self._tune()
         if self._unread and not self._closing:
             return
         if self._ended and not self._ended_told and not self._closing and not self._lost:
@@ -239,11 +254,15 @@ class StreamTransport(asyncio.Transport):
             self._lose()
 
     def _deliver(self, data: bytes) -> None:
-        if isinstance(self._protocol, asyncio.BufferedProtocol):
+        if self._fills:
             self._wire.guard(_fill, self._protocol, data)
         else:
             self._wire.guard(self._protocol.data_received, data)  # type: ignore[attr-defined]
         self._consumed(len(data))
+
+    def _raised(self, error: Exception) -> None:
+        """The flow's call: the protocol has."""
+        self._wire.raised(error)
 
     def _consumed(self, size: int) -> None:
         if not self._over:
@@ -263,6 +282,7 @@ class StreamTransport(asyncio.Transport):
         if self._closing or self._lost:
             return
         self._closing = True
+        self._tune()
         self._forget_unread()
         self._wire_shutdown()
         if self._over:
@@ -280,6 +300,7 @@ class StreamTransport(asyncio.Transport):
     def abort(self) -> None:
         """As asyncio's."""
         self._closing = True
+        self._tune()
         self._pending.clear()
         self._pending_size = 0
         self._forget_unread()
@@ -300,6 +321,7 @@ class StreamTransport(asyncio.Transport):
         if self._lost:
             return
         self._lost = True
+        self._tune()
         self._pending.clear()
         self._pending_size = 0
         self._wire.guard(self._protocol.connection_lost, self._error)

@@ -2,9 +2,9 @@
 """A session on an asyncio transport, of whatever kind: what arrives is offered to the session, what it sends is
 written, and back pressure goes through both ways.
 
-The buffer holds the bytes that the session has not taken: they lie between ``_start`` and ``_end``, and there is room
-behind them whenever the transport reads. The transport is told to read no more while the session takes nothing. A wire
-is finished once: when the session is over and the transport has lost its connection, in whichever order."""
+The transport reads into a buffer of the Intake's, which offers it to the session and keeps what that has not taken. The
+transport is told to read no more while the session takes nothing. A wire is finished once: when the session is over and
+the transport has lost its connection, in whichever order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .._base import Buffer
+from .. import _sessile
 from ..errors import ClosedError, Error
 from ..session import Session
-
-ROOM = 32 * 1024
-MOST_ROOM = 256 * 1024
 
 
 async def listening(
@@ -35,7 +32,7 @@ async def listening(
     return server
 
 
-class Wire(asyncio.BufferedProtocol):
+class Wire(_sessile.Intake, asyncio.BufferedProtocol):  # pyright: ignore[reportIncompatibleMethodOverride]
     """The protocol of the transport below. It is a buffered one, and takes ``data_received`` as well, for transports
     that know nothing else. Subclasses say what runs over it: ``_connected``, ``_held`` and ``_finished``."""
 
@@ -47,14 +44,12 @@ class Wire(asyncio.BufferedProtocol):
         self._loop = loop
         self._close_timeout = close_timeout
         self._below: asyncio.Transport | None = None
-        self._buffer = bytearray(ROOM)
-        self._start = self._end = 0
-        self._offering = self._again = self._filled = False
-        self._deaf = self._lost = self._done = self._resuming = False
+        self._lost = self._done = self._resuming = False
         self._lost_error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.kept: object = None
-        self.session = kind(self._send, self._close, self._offer)
+        self.session = kind(self._send, self._close, self.offer)
+        self.attach(self.session._handle)
         self.session.on_closed = self._session_closed
 
     # ---- What runs over it ----
@@ -80,11 +75,15 @@ class Wire(asyncio.BufferedProtocol):
         try:
             return call(*arguments)
         except Exception as error:
-            self._loop.call_exception_handler(
-                {"message": "an application's callback raised", "exception": error, "protocol": self}
-            )
-            self.abort()
+            self.raised(error)
             return None
+
+    def raised(self, error: Exception) -> None:
+        """The application's code has raised: to the loop's exception handler, and end the session."""
+        self._loop.call_exception_handler(
+            {"message": "an application's callback raised", "exception": error, "protocol": self}
+        )
+        self.abort()
 
     def shutdown(self, timeout: float | None = None) -> None:
         """From now on, the connection must come to its end within ``timeout`` seconds; None: the usual."""
@@ -147,6 +146,7 @@ class Wire(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport's call."""
         self._lost, self._lost_error = True, exc
+        self.release()
         if self._timer is not None:
             self._timer.cancel()
         if not self.session.over:
@@ -156,6 +156,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The transport's call. The session says when the wire is to be closed."""
+        self.release()
         if not self.session.over:
             self.session.wire_ended()
         return not self.session.over
@@ -174,85 +175,19 @@ class Wire(asyncio.BufferedProtocol):
         finally:
             self._resuming = False
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """The transport's call."""
-        if self._end == len(self._buffer):
-            self._make_room(2 * len(self._buffer))
-        return memoryview(self._buffer)[self._end :]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """The transport's call."""
-        self._end += nbytes
-        self._filled = self._end == len(self._buffer)
-        self._offer()
-
-    def data_received(self, data: Buffer) -> None:
-        """The call of a transport that has no use for a buffer of ours."""
-        needed = self._end - self._start + len(data)
-        if self._end + len(data) > len(self._buffer):
-            self._make_room(max(needed, len(self._buffer)))
-        self._buffer[self._end : self._end + len(data)] = data
-        self._end += len(data)
-        self._offer()
-
     # ---- Between them ----
 
-    def _offer(self) -> None:
-        """Also the session's call, when it takes more. Where it is on the stack already, it goes round once more."""
-        self._again = True
-        if self._offering:
-            return
-        self._offering = True
-        try:
-            while self._again and self._start < self._end:
-                self._again = False
-                self._offer_once()
-        finally:
-            self._offering = False
-        self._balance()
-
-    def _offer_once(self) -> None:
-        with memoryview(self._buffer)[self._start : self._end] as waiting:
-            taken = self.session.receive(waiting)
-        self._start = self._end if taken < 0 else self._start + taken
-
     def _balance(self) -> None:
-        """Make sure of room for what the session wants, or stop the transport where it wants nothing."""
-        if self._start == self._end or self.session.over:
-            self._start = self._end = 0
-            self._listen(True)
-            if self._filled and len(self._buffer) < MOST_ROOM:
-                self._buffer = bytearray(2 * len(self._buffer))
-            self._filled = False
-            return
-        want = self.session.want
-        if want and self._start + want > len(self._buffer):
-            self._make_room(max(want, len(self._buffer)))
-        self._listen(want > 0)
-
-    def _make_room(self, size: int) -> None:
-        """Move what waits to the front of a buffer of that size. The old one may still be lent to the transport."""
-        waiting = self._buffer[self._start : self._end]
-        if size > len(self._buffer):
-            self._buffer = bytearray(size)
-        self._buffer[: len(waiting)] = waiting
-        self._start, self._end = 0, len(waiting)
+        """The intake's call: bytes wait that the session does not want, or the transport has been stopped."""
+        if self.session.over:
+            self.forget()
+        self._listen(not self.waiting or self.session.want > 0)
 
     def _listen(self, on: bool) -> None:
-        if self._deaf != on or self._lost or self._below is None or self._below.is_closing():
+        if self.deaf != on or self._lost or self._below is None or self._below.is_closing():
             return
         try:
             self._below.resume_reading() if on else self._below.pause_reading()
         except NotImplementedError:
             return
-        self._deaf = not on
-
-    def preload(self, data: Buffer) -> None:
-        """Bytes that arrived before the transport was this wire's. Nothing is offered yet."""
-        self._buffer = bytearray(data) + bytearray(ROOM)
-        self._start, self._end = 0, len(data)
-
-    @property
-    def deaf(self) -> bool:
-        """Whether the transport was told to read no more."""
-        return self._deaf
+        self.deaf = not on
