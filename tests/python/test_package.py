@@ -46,6 +46,12 @@ def test_the_types_are_clean():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_types_are_clean_to_pyright_too():
+    result = subprocess.run([sys.executable, "-m", "pyright", "--pythonpath", sys.executable], cwd=TREE,
+                            capture_output=True, text=True)
+    assert result.returncode == 0 and "0 errors, 0 warnings" in result.stdout, result.stdout + result.stderr
+
+
 def public_objects():
     for module in [sessile, *(importlib.import_module(f"sessile.{info.name}") for info in
                               pkgutil.iter_modules(sessile.__path__) if not info.name.startswith("_"))]:

@@ -30,7 +30,7 @@ class AgentReply:
 
     request: int
     accepted: bool
-    keys: list[AgentKey] = field(default_factory=list)
+    keys: list[AgentKey] = field(default_factory=list[AgentKey])
     signature: bytes = b""
 
 

@@ -43,7 +43,8 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _oid(data: bytes) -> str:
-    numbers, value = [], 0
+    numbers: list[int] = []
+    value = 0
     for byte in data:
         value = value << 7 | byte & 0x7F
         if not byte & 0x80:
@@ -59,9 +60,9 @@ def _text(tag: int, data: bytes) -> str:
 
 
 def _name(data: bytes) -> tuple[tuple[tuple[str, str], ...], ...]:
-    sets = []
+    sets: list[tuple[tuple[str, str], ...]] = []
     for _, relative in _elements(data):
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         for _, pair in _elements(relative):
             (_, oid), (tag, value) = _elements(pair)
             dotted = _oid(oid)

@@ -266,7 +266,7 @@ async def start_tls_streams(
     old: asyncio.BaseProtocol = cast(asyncio.Transport, writer.transport).get_protocol()
     fresh = asyncio.StreamReader(limit, loop)
     protocol = StreamProtocol(fresh, loop=loop)
-    ahead: bytearray = reader._buffer  # type: ignore[attr-defined]
+    ahead = cast(bytearray, cast(Any, reader)._buffer)
     received = bytes(ahead)
     ahead.clear()
     try:

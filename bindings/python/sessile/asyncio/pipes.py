@@ -124,8 +124,9 @@ async def connect_process(protocol_factory: Callable[[], P], *command: str, **op
     are those of the event loop's subprocess_exec; stderr is this process's."""
     protocol = protocol_factory()
     pipes = ProcessPipes(protocol)
+    options.setdefault("stderr", None)
     await asyncio.get_running_loop().subprocess_exec(
-        lambda: _Events(pipes), *command, **{"stderr": None, **options}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        lambda: _Events(pipes), *command, **options, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     protocol.connection_made(pipes)
     return pipes, protocol

@@ -214,7 +214,7 @@ def _render(figures: list[Figure]) -> None:
 
 def _run(todo: list[Task], seconds: float) -> list[Figure]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    figures = []
+    figures: list[Figure] = []
     with Progress(*columns, console=bars, transient=True) as progress:
         bar = progress.add_task("", total=len(todo))
         for index, task in enumerate(todo):

@@ -33,7 +33,7 @@ class Host:
 
     name: str
     port: int
-    keys: list[Key] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list[Key])
     error: str = ""
 
 

@@ -32,7 +32,7 @@ def _number(value: int) -> bytes:
 
 def _strings(blob: bytes) -> list[bytes]:
     """The strings of an SSH blob."""
-    found = []
+    found: list[bytes] = []
     at = 0
     while at < len(blob):
         size = int.from_bytes(blob[at : at + 4], "big")

@@ -33,7 +33,8 @@ class End:
 
 
 def _parts(text: str) -> list[str]:
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while True:
         match = _PART.match(text, at)
         assert match is not None

@@ -85,7 +85,7 @@ class _Asker:
         for text in (name, instruction):
             if text and self._terminal is not None:
                 self._terminal.say(words(text).rstrip("\n") + "\n")
-        answers = []
+        answers: list[str] = []
         for prompt, echo in prompts:
             told = await self._ask(f"({self._who}) {words(prompt)}", echo)
             if told is None:
@@ -156,7 +156,7 @@ def _explain_host_key(config: HostConfig, text: str) -> LoginFailure:
 
 def _known_lines(config: HostConfig, name: str, port: int) -> list[tuple[Path, int]]:
     """Where the host is known by other keys."""
-    found = []
+    found: list[tuple[Path, int]] = []
     for path in config.known_hosts_files():
         known = KnownHosts(path.read_bytes())
         check = known.check(name, port, Key.generate())

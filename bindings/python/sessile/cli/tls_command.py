@@ -50,8 +50,8 @@ class Finding:
     trusted: bool = True
     code: int = 0
     verdict: str = "ok"
-    facts: dict[str, Any] = field(default_factory=dict)
-    chain: list[bytes] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    chain: list[bytes] = field(default_factory=list[bytes])
 
 
 class Probe(TLSWire):

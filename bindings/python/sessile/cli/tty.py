@@ -7,7 +7,7 @@ import asyncio
 import os
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from . import fds
@@ -66,7 +66,7 @@ class Terminal:
 
 
 @contextmanager
-def _echo(fd: int, on: bool) -> Iterator[None]:
+def _echo(fd: int, on: bool) -> Generator[None, None, None]:
     """A terminal that works by lines. What was typed before a secret is asked for does not count."""
     before = termios.tcgetattr(fd)
     mode = termios.tcgetattr(fd)
@@ -80,7 +80,7 @@ def _echo(fd: int, on: bool) -> Iterator[None]:
 
 
 @contextmanager
-def raw(fd: int) -> Iterator[None]:
+def raw(fd: int) -> Generator[None, None, None]:
     """A terminal whose every key goes through as it is."""
     before = termios.tcgetattr(fd)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from .identities import read_identities
 from .text import ConfigError
 
 if TYPE_CHECKING:
+    from ..asyncio.client import Connecting
     from ..asyncio.auth import LockedKey
 
 JUMPS = 8
@@ -48,7 +49,7 @@ class HostConfig:
     host_key_alias: str | None = None
     strict_host_key_checking: str = "ask"
     visual_host_key: bool = False
-    algorithms: Mapping[Algorithms, str] = field(default_factory=dict)
+    algorithms: Mapping[Algorithms, str] = field(default_factory=dict[Algorithms, str])
     connect_timeout: int = 0
     keepalive_interval: int = 0
     batch_mode: bool = False
@@ -58,13 +59,13 @@ class HostConfig:
     password_prompts: int = 3
     request_tty: str = "auto"
     remote_command: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     local_forwards: tuple[tuple[str, ...], ...] = ()
     remote_forwards: tuple[tuple[str, ...], ...] = ()
     dynamic_forwards: tuple[str, ...] = ()
     exit_on_forward_failure: bool = False
     warnings: tuple[str, ...] = ()
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict[str, str])
     jumps: tuple[Jump, ...] = ()
 
     @property
@@ -144,10 +145,12 @@ class HostConfig:
         there is none. ConfigError, or OSError for a file that cannot be read."""
         from ..asyncio import connect
 
-        tunnel = None
+        tunnel: Connecting | None = None
         for jump in self.jumps:
             arguments = jump().connect_arguments(more)
-            tunnel = connect(**arguments if tunnel is None else {**arguments, "tunnel": tunnel})
+            if tunnel is not None:
+                arguments["tunnel"] = tunnel
+            tunnel = connect(**arguments)
         return {**self._own_arguments(), "tunnel": tunnel, **(more(self) if more else {})}
 
     def _own_arguments(self) -> dict[str, Any]:
@@ -166,7 +169,11 @@ class HostConfig:
         from ..asyncio import connect_process
 
         command = self.proxy_command
-        return lambda factory, host, port: connect_process(factory, "/bin/sh", "-c", f"exec {command}")
+
+        def start(factory: Callable[[], Any], host: str, port: int) -> Awaitable[object]:
+            return connect_process(factory, "/bin/sh", "-c", f"exec {command}")
+
+        return start
 
 
 def supported(kind: Algorithms, text: str) -> str:

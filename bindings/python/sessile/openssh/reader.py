@@ -26,10 +26,10 @@ class Settings:
     host: str
     local_user: str
     home: str
-    values: dict[str, list[str]] = field(default_factory=dict)
-    lists: dict[str, list[list[str]]] = field(default_factory=dict)
-    where: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    values: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    lists: dict[str, list[list[str]]] = field(default_factory=dict[str, list[list[str]]])
+    where: dict[str, str] = field(default_factory=dict[str, str])
+    warnings: list[str] = field(default_factory=list[str])
     wants_final: bool = False
     final: bool = False
 
