@@ -10,6 +10,7 @@ import h11
 import pytest
 import websockets
 from aiohttp import web
+from loops import sockets
 from test_asyncio_ssh import BULK, connect, listen  # noqa: F401
 from test_asyncio_tls import client, server, ssl_client, ssl_server  # noqa: F401
 from test_asyncio_wires import joined
@@ -168,12 +169,14 @@ async def read(session, url, number):
 
 
 async def test_a_client_of_aiohttps_own(ssl_client, server):  # noqa: F811
+    before = sockets()
     async with aiohttp_server(server) as port, aiohttp.ClientSession() as session:
         async with session.post(f"https://127.0.0.1:{port}/", data=BODY, ssl=ssl_client,
                                 server_hostname=NAME) as response:
             assert await response.read() == BODY
     # aiohttp's session has closed its transports, and ssl says goodbye in turns of the loop that are still to come.
-    await asyncio.sleep(0.05)
+    while len(sockets()) > len(before):
+        await asyncio.sleep(0.001)
 
 
 # ---- WebSockets ----

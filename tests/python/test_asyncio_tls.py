@@ -412,7 +412,8 @@ async def test_pause_reading_delivers_nothing_and_keeps_the_order(client, server
 async def test_start_tls_in_the_middle_loses_no_byte(client, server):
     async def upgrade(reader, writer):
         assert await reader.readline() == b"STARTTLS\r\n"
-        await asyncio.sleep(0.05)  # The client's hello is in the reader's buffer by now.
+        while not reader._buffer:  # The client's hello.
+            await asyncio.sleep(0)
         writer.write(b"go ahead\r\n")
         reader, writer = await aio.start_tls_streams(reader, writer, server, server_side=True)
         await echo(reader, writer)

@@ -189,7 +189,9 @@ class Key(Owner):
     ) -> Key:
         """A certificate for another key, by this one as the authority. ``valid_after``, ``valid_before``: seconds since
         1970. ``critical`` and ``extensions``: options by name, such as {"force-command": "uptime"}, {"permit-pty":
-        ""}."""
+        ""}. TypeError where ``principals`` is one text and not a sequence of them."""
+        if isinstance(principals, (str, bytes)):
+            raise TypeError("principals: a sequence of names, not one")
         return Key(
             _sessile.certificate_sign(
                 key._handle,

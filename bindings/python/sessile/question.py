@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class Question(Owner):
-    """A decision to make. Sessions make them."""
+    """A decision to make. Sessions make them. One that is dropped without an answer is refused at the next call into
+    its session, not at once."""
 
     def __init__(self, session: Session, handle: Handle) -> None:
         self._session = session

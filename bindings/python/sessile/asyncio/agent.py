@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import cast
+from collections.abc import Awaitable
+from typing import TypeVar, cast
 
 from ..agent import Agent, AgentKey, AgentReply
 from ..question import Question
@@ -13,24 +14,36 @@ from .wire import Wire
 
 CLOSE_TIMEOUT = 5.0
 
+T = TypeVar("T")
+
+
+async def _within(timeout: float | None, work: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(work, timeout)
+    except asyncio.TimeoutError:
+        raise TimeoutError(f"the agent has not answered within {timeout} seconds") from None
+
 
 class AgentClient(Wire):
     """A connection to an agent."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: float | None = None) -> None:
         super().__init__(loop, CLOSE_TIMEOUT, Agent)
+        self._timeout = timeout
         self._replies: dict[int, asyncio.Future[AgentReply]] = {}
         self._agent = cast(Agent, self.session)
         self._agent.on_reply = self._replied
 
     @classmethod
-    async def connect(cls, path: str | None = None) -> AgentClient:
-        """Connect to a socket; None for the one of SSH_AUTH_SOCK."""
+    async def connect(cls, path: str | None = None, timeout: float | None = None) -> AgentClient:
+        """Connect to a socket; None for the one of SSH_AUTH_SOCK. ``timeout``: TimeoutError where it takes longer than
+        so many seconds to connect, or to list its keys."""
         path = path or os.environ.get("SSH_AUTH_SOCK")
         if not path:
             raise FileNotFoundError("there is no SSH_AUTH_SOCK")
         loop = asyncio.get_running_loop()
-        _, client = await loop.create_unix_connection(lambda: cls(loop), path)
+        made = loop.create_unix_connection(lambda: cls(loop, timeout), path)
+        _, client = await _within(timeout, made)
         return client
 
     def _connected(self) -> None:
@@ -40,7 +53,7 @@ class AgentClient(Wire):
         """The keys that it has."""
         reply: asyncio.Future[AgentReply] = self._loop.create_future()
         self._replies[self._agent.list()] = reply
-        return (await reply).keys
+        return (await _within(self._timeout, reply)).keys
 
     def _replied(self, reply: AgentReply) -> None:
         future = self._replies.pop(reply.request, None)

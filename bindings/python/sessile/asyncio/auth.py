@@ -135,15 +135,29 @@ class Answers:
         """Answer now, or begin to."""
         kind = question.kind
         if kind is QuestionKind.SSH_HOST_KEY:
-            connection.spawn(self._host_key(connection, question))
+            self._begin(connection, question, lambda: self._host_key(connection, question))
         elif kind is QuestionKind.SSH_AUTHENTICATE:
-            connection.spawn(self._authenticate(question))
+            self._begin(connection, question, lambda: self._authenticate(question))
         elif kind is QuestionKind.SSH_PROMPTS:
-            connection.spawn(self._answer_prompts(question))
+            self._begin(connection, question, lambda: self._answer_prompts(question))
         elif kind is QuestionKind.SSH_SIGN:
             self._sign(connection, question)
         else:
             question.refuse()
+
+    def _begin(self, connection: SSHConnection, question: Question, work: Callable[[], Awaitable[None]]) -> None:
+        """Have a task answer. What the application raises in it is why the login fails."""
+
+        async def answering() -> None:
+            try:
+                await work()
+            except Exception as error:
+                connection.fail(error)
+            except BaseException:
+                answer(question, False)
+                raise
+
+        connection.spawn(answering())
 
     async def _host_key(self, connection: SSHConnection, question: Question) -> None:
         key = question.key
@@ -160,7 +174,7 @@ class Answers:
         key = question.key
         locked = self.locked.get(key) if key is not None else None
         if locked is not None:
-            connection.spawn(self._sign_with(locked, question))
+            self._begin(connection, question, lambda: self._sign_with(locked, question))
         elif self._agent is not None:
             self._agent.answer(question)
         else:

@@ -32,6 +32,8 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The tag and the content of each element, in order."""
     at = 0
     while at < len(data):
+        if at + 2 > len(data):
+            raise ValueError("a certificate's element is cut short")
         tag, length, at = data[at], data[at + 1], at + 2
         if length & 0x80:
             width = length & 0x7F
@@ -40,6 +42,13 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise ValueError("a certificate's element is longer than what it is in")
         yield tag, data[at : at + length]
         at += length
+
+
+def _inner(data: bytes) -> bytes:
+    """The content of the first element."""
+    for _, content in _elements(data):
+        return content
+    raise ValueError("a certificate's element is empty")
 
 
 def _oid(data: bytes) -> str:
@@ -86,7 +95,7 @@ def _alternative(tag: int, data: bytes) -> tuple[str, Any]:
     if tag == 0x87:
         return "IP Address", _address(data)
     if tag == 0xA4:
-        return "DirName", _name(next(_elements(data))[1])
+        return "DirName", _name(_inner(data))
     if tag == 0x88:
         return "Registered ID", _oid(data)
     return "othername", "<unsupported>"
@@ -104,20 +113,27 @@ def _address(data: bytes) -> str:
 
 
 def _alternatives(extensions: bytes) -> tuple[tuple[str, Any], ...]:
-    for _, extension in _elements(next(_elements(extensions))[1]):
+    for _, extension in _elements(_inner(extensions)):
         parts = list(_elements(extension))
         if parts[0] == (_OID, _SAN):
-            return tuple(_alternative(*each) for each in _elements(next(_elements(parts[-1][1]))[1]))
+            return tuple(_alternative(*each) for each in _elements(_inner(parts[-1][1])))
     return ()
 
 
 def decode(der: bytes) -> PeerCertificate:
-    """Subject, issuer, version, serial number, validity and alternative names."""
+    """Subject, issuer, version, serial number, validity and alternative names. ValueError where they cannot be read."""
+    try:
+        return _decode(der)
+    except LookupError:
+        raise ValueError("a certificate's element is empty") from None
+
+
+def _decode(der: bytes) -> PeerCertificate:
     (_, certificate), = _elements(der)
-    parts = list(_elements(next(_elements(certificate))[1]))
+    parts = list(_elements(_inner(certificate)))
     version = 1
     if parts[0][0] == 0xA0:
-        version = 1 + int.from_bytes(next(_elements(parts.pop(0)[1]))[1], "big")
+        version = 1 + int.from_bytes(_inner(parts.pop(0)[1]), "big")
     (_, serial), _, (_, issuer), (_, validity), (_, subject) = parts[:5]
     (before_tag, before), (after_tag, after) = _elements(validity)
     digits = f"{int.from_bytes(serial, 'big', signed=True):X}"

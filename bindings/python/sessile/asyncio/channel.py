@@ -28,12 +28,13 @@ class ChannelTransport(StreamTransport):
         self._opened: asyncio.Future[None] = loop.create_future()
         self._asked: deque[asyncio.Future[bool]] = deque()
         self._extra_info = {"channel": channel, **(extra or {})}
+        self._expected: asyncio.BaseProtocol | None = None
         self.also_flush: Callable[[], object] | None = None
         super().__init__(loop, wire, channel, protocol)
 
     def _take_stream(self) -> None:
         super()._take_stream()
-        self.channel.on_open = lambda: _resolve(self._opened, None)
+        self.channel.on_open = self._confirmed
         self.channel.on_reply = self._replied
         self.channel.on_closed = self._channel_closed
 
@@ -45,6 +46,16 @@ class ChannelTransport(StreamTransport):
         """Tell the protocol of its transport."""
         self._wire.guard(self._protocol.connection_made, self)
 
+    def expect(self, protocol: asyncio.BaseProtocol) -> None:
+        """Give the transport to this protocol as soon as the channel is open; never, where that does not come about."""
+        self._expected = protocol
+
+    def _confirmed(self) -> None:
+        if self._expected is not None:
+            self.set_protocol(self._expected)
+            self.start()
+        _resolve(self._opened, None)
+
     async def opened(self) -> None:
         """Wait until the peer has opened the channel; a :class:`RefusedError` where it has not."""
         try:
@@ -54,14 +65,16 @@ class ChannelTransport(StreamTransport):
             raise
 
     async def ask(self, request: Callable[..., object], *arguments: object) -> bool:
-        """Make a request, and wait for the answer."""
+        """Make a request, and wait for the answer. Requests that are made otherwise have none that is waited for, and
+        must not be mixed with these."""
         answer: asyncio.Future[bool] = self._loop.create_future()
         request(*arguments)
         self._asked.append(answer)
         return await answer
 
     def _replied(self, accepted: bool) -> None:
-        _resolve(self._asked.popleft(), accepted)
+        if self._asked:
+            _resolve(self._asked.popleft(), accepted)
 
     def _channel_closed(self, error: Error | None) -> None:
         self.error = error
@@ -134,6 +147,7 @@ class StderrWriter:
         self._pending = bytearray()
         self._waiters: list[asyncio.Future[None]] = []
         transport.also_flush = self.flush
+        transport.closed.add_done_callback(lambda _: self._wake())
 
     def write(self, data: Buffer) -> None:
         """Send bytes, or keep them until they can be sent."""
@@ -165,7 +179,6 @@ class StderrWriter:
         if len(self._pending) > LIMIT and not self._transport.closed.done():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            self._transport.closed.add_done_callback(lambda _: self._wake())
             await waiter
 
 

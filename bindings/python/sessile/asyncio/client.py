@@ -25,6 +25,7 @@ from .auth import AcceptHostKey, Answers, ClientKey, LockedKey, Passphrase, Pass
 from .channel import ChannelTransport, Listener, Relay, channel_streams
 from .connection import SSHConnection
 from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
+from .unix import listening_unix
 from .wire import listening
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -178,9 +179,9 @@ class SSHClient(SSHConnection):
         """The same with a protocol of the caller's, such as that of another session."""
         protocol = protocol_factory()
         channel = self.ssh.open_tcp(host, port)
-        transport = ChannelTransport(self._loop, self, channel, protocol, {"peername": (host, port)})
+        transport = ChannelTransport(self._loop, self, channel, asyncio.Protocol(), {"peername": (host, port)})
+        transport.expect(protocol)
         await transport.opened()
-        transport.start()
         return transport, protocol
 
     # ---- Forwarding ----
@@ -200,7 +201,7 @@ class SSHClient(SSHConnection):
         def joined(near: Relay) -> None:
             self._join(near, lambda: self.ssh.open_unix(path))
 
-        server = await listening(self._loop.create_unix_server, lambda: Relay(joined), listen_path)
+        server = await listening_unix(self._loop, lambda: Relay(joined), listen_path)
         return Listener(listen_path, 0, server.close)
 
     def _join(self, near: Relay, open_channel: Callable[[], Channel]) -> None:
@@ -256,7 +257,8 @@ class SSHClient(SSHConnection):
             if self.on_banner is not None:
                 self.guard(self.on_banner, text)
         elif notice in (Notice.SSH_FORWARDED, Notice.SSH_FORWARD_REFUSED) and self._asked:
-            self._forward_answered(*self._asked.popleft(), notice is Notice.SSH_FORWARDED, data.decode())
+            self._forward_answered(*self._asked.popleft(), notice is Notice.SSH_FORWARDED,
+                                   data.decode("utf-8", "surrogateescape"))
 
     def _forward_answered(self, future: asyncio.Future[Listener], keep: Callable[[str], Listener], yes: bool,
                           where: str) -> None:
@@ -345,7 +347,8 @@ def connect(
     file's path, when a server would take the key; ``password``: it, or what returns it; ``prompts(name, instruction,
     prompts)``: answers of keyboard-interactive. These four may be coroutines. ``attempts``: how often each of them is
     asked. ``on_banner``: called with what the server says before the login, which must be escaped before it reaches a
-    terminal. ``agent``: True for the agent of SSH_AUTH_SOCK, or a socket's path; ``identities_only``: of its keys only
+    terminal. ``agent``: True for the agent of SSH_AUTH_SOCK, or a socket's path, which has to answer within
+    ``connect_timeout``, or ``login_timeout`` where there is none; ``identities_only``: of its keys only
     those that are among ``client_keys``. ``tunnel``: the connection to a jump host, to be connected through, or a
     ``connect(...)`` that has not begun, and that will end with this one. ``over(protocol_factory, host, port)``:
     another way to connect, a coroutine like the event loop's create_connection, on a transport of whatever kind.
@@ -355,7 +358,8 @@ def connect(
     :mod:`sessile.openssh` has these arguments as OpenSSH's files say."""
 
     async def begin() -> SSHClient:
-        helper = await AgentClient.connect(None if agent is True else agent) if agent else None
+        patience = connect_timeout or login_timeout
+        helper = await AgentClient.connect(None if agent is True else agent, patience) if agent else None
         jump: SSHClient | None = None
         try:
             answers = Answers(accept_host_key, password, prompts, helper, passphrase, attempts)

@@ -121,10 +121,12 @@ class _Events(asyncio.SubprocessProtocol):
 
 async def connect_process(protocol_factory: Callable[[], P], *command: str, **options: Any) -> tuple[ProcessPipes, P]:
     """Start a command, and talk to it by its standard input and output: the transport and the protocol. The options
-    are those of the event loop's subprocess_exec; stderr is this process's."""
+    are those of the event loop's subprocess_exec; stderr is this process's, or what it is given, but no part of the
+    wire."""
+    if options.setdefault("stderr", None) in (subprocess.PIPE, subprocess.STDOUT):
+        raise ValueError("stderr: neither PIPE nor STDOUT, which would mix it into the wire")
     protocol = protocol_factory()
     pipes = ProcessPipes(protocol)
-    options.setdefault("stderr", None)
     await asyncio.get_running_loop().subprocess_exec(
         lambda: _Events(pipes), *command, **options, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -18,6 +18,7 @@ from ..stream import Channel
 from .channel import ChannelTransport, Relay, StderrWriter
 from .connection import SSHConnection, answer
 from .endpoints import LIMIT, StreamProtocol
+from .unix import UnixListener, listening_unix
 from .wire import listening
 
 
@@ -42,6 +43,10 @@ class SSHServerHandler:
 
     async def password(self, user: str, password: str) -> bool:
         """Whether a password is right."""
+        return False
+
+    async def change_password(self, user: str, password: str, new: str) -> bool:
+        """Whether the old password was right and the new one is the user's from now on (RFC 4252, section 8)."""
         return False
 
     async def public_key(self, user: str, key: Key) -> bool:
@@ -192,7 +197,7 @@ class SSHServerConnection(SSHConnection):
         self._process_factory = process_factory
         self._login_timeout = login_timeout
         self._processes: dict[Channel, ServerProcess] = {}
-        self._listeners: dict[tuple[str, int] | str, asyncio.AbstractServer] = {}
+        self._listeners: dict[tuple[str, int] | str, asyncio.AbstractServer | UnixListener] = {}
         self._of = of
 
     def _connected(self) -> None:
@@ -257,7 +262,11 @@ class SSHServerConnection(SSHConnection):
         elif method == "keyboard-interactive":
             self._interact(question, await handler.keyboard_interactive(user, None))
         elif method == "password":
-            answer(question, await handler.password(user, question.password))
+            if question.get(Item.NEW_PASSWORD) is None:
+                answer(question, await handler.password(user, question.password))
+            else:
+                answer(question, await handler.change_password(user, question.password,
+                                                              question.text(Item.NEW_PASSWORD)))
         elif method == "publickey" and (key := question.key) is not None:
             answer(question, await handler.public_key(user, key))
         else:
@@ -395,13 +404,13 @@ class SSHServerConnection(SSHConnection):
             self._join(near, lambda: self.ssh.open_forwarded_unix(path))
 
         try:
-            server = await listening(self._loop.create_unix_server, lambda: Relay(joined), path)
+            server = await listening_unix(self._loop, lambda: Relay(joined), path)
         except OSError:
             answer(question, False)
             return
         self._keep(question, path, server)
 
-    def _keep(self, question: Question, place: tuple[str, int] | str, server: asyncio.AbstractServer,
+    def _keep(self, question: Question, place: tuple[str, int] | str, server: asyncio.AbstractServer | UnixListener,
               **items: str) -> None:
         self._listeners[place] = server
         try:

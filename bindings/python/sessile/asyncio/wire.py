@@ -46,6 +46,7 @@ class Wire(_sessile.Intake, asyncio.BufferedProtocol):  # pyright: ignore[report
         self._below: asyncio.Transport | None = None
         self._lost = self._done = self._resuming = False
         self._lost_error: Exception | None = None
+        self._refusal: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.kept: object = None
         self.session = kind(self._send, self._close, self.offer)
@@ -127,7 +128,7 @@ class Wire(_sessile.Intake, asyncio.BufferedProtocol):  # pyright: ignore[report
         if self._done:
             return
         self._done = True
-        error: Exception | None = self.session.error
+        error: Exception | None = self._refusal or self.session.error
         if self._lost_error is not None and (error is None or isinstance(error, EOFError)):
             error = self._lost_error
         self._finished(error)
@@ -141,7 +142,12 @@ class Wire(_sessile.Intake, asyncio.BufferedProtocol):  # pyright: ignore[report
             # Whoever wanted it has gone while it was being made.
             self.below.abort()
             return
-        self._connected()
+        try:
+            self._connected()
+        except Exception as error:
+            # A wrong name, or another role's config: that is what whoever connects is to be told.
+            self._refusal = error
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport's call."""
