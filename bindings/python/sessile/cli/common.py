@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import IO, Any, TypeVar
@@ -23,6 +24,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=
 
 # For progress: where standard error is no terminal, nothing is shown of it, in any version of rich.
 bars = err if err.is_terminal else Console(quiet=True)
+
+# What ends a program from outside; nohup has HUP ignored.
+ENDING = [signal.SIGTERM] + ([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -77,6 +81,30 @@ def run(work: Coroutine[Any, Any, T], failure: type[Failure] = Failure) -> T:
         sys.exit(141)
     except (Error, OSError, asyncio.TimeoutError, ValueError) as error:
         raise failure(reason(error)) from None
+
+
+async def until_ended(work: Coroutine[Any, Any, int]) -> int:
+    """Await a status. TERM and HUP end the work in good order, so that a terminal is left as it was; the status is then
+    128 and the signal's number."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    came: list[int] = []
+
+    def end(number: int) -> None:
+        came.append(number)
+        task.cancel()
+
+    for number in ENDING:
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        return 128 + came[0]
+    finally:
+        for number in ENDING:
+            loop.remove_signal_handler(number)
 
 
 def split_place(text: str, usual: int) -> tuple[str, int]:

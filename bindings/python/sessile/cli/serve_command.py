@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from .common import CONTEXT, escaped, out, run
+from .common import CONTEXT, ENDING, escaped, out, run
 
 
 def log(who: str, text: str, style: str = "") -> None:
@@ -38,14 +38,19 @@ def announce(title: str, facts: list[tuple[str, str]], commands: list[str]) -> N
     out.print(Text("Ctrl-C ends it.\n", "dim"))
 
 
-async def until_stopped() -> None:
-    """Wait for Ctrl-C, or for TERM."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    out.print()
+class Stop:
+    """Ctrl-C, TERM, or the end of the terminal. It is made before anything that has to be put away."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, *ENDING):
+            loop.add_signal_handler(number, self._event.set)
+
+    async def wait(self) -> None:
+        """Until then."""
+        await self._event.wait()
+        out.print()
 
 
 @click.group("serve", context_settings=CONTEXT, short_help="Start a test server for SSH or TLS.")
@@ -59,7 +64,8 @@ def command() -> None:
 @click.option("-p", "--port", metavar="PORT", type=click.IntRange(0, 65535), default=2222, show_default=True,
               help="The port; 0: a free one.")
 @click.option("--user", metavar="NAME", help="Let this user in only.")
-@click.option("--password", metavar="TEXT", help="The password; without this, one is made up.")
+@click.option("--password", metavar="TEXT",
+              help="The password, which others may see while this runs; without this, one is made up.")
 @click.option("--authorized-keys", "authorized", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Let the keys of this file in, in place of a password and a new key.")
 @click.option("--host-key", type=click.Path(dir_okay=False, path_type=Path),

@@ -18,12 +18,15 @@ from ..errors import Error
 from . import fds
 
 PIECE = 65536
+MOST = 65535  # Of columns and rows.
 SIGNALS = {"HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2", "ALRM"}
 
 
 def _command(process: ServerProcess) -> tuple[str, list[str]]:
     """The shell, and its words."""
     shell = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+    if process.command is not None and b"\0" in process.command:
+        raise ValueError("a command with a zero byte")
     if process.command is None:
         return shell, ["-" + os.path.basename(shell)]
     return shell, [os.path.basename(shell), "-c", os.fsdecode(process.command)]
@@ -38,7 +41,11 @@ def _environment(process: ServerProcess) -> dict[str, str]:
 
 async def run_process(process: ServerProcess) -> int:
     """Run it to its end; its status, or 128 and the number of the signal that ended it."""
-    shell, words = _command(process)
+    try:
+        shell, words = _command(process)
+    except ValueError as error:
+        process.stderr.write(f"{error} cannot be run\n".encode())
+        return 126
     options: dict[str, Any] = {"executable": shell, "env": _environment(process), "start_new_session": True,
                                "cwd": os.path.expanduser("~")}
     status = await (_on_terminal if process.term else _on_pipes)(process, words, options)
@@ -101,7 +108,7 @@ async def _bring(reader: asyncio.StreamReader, writer: Any) -> None:
 
 
 def _resize(fd: int, columns: int, rows: int) -> None:
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", min(rows, MOST), min(columns, MOST), 0, 0))
 
 
 def _take_terminal() -> None:

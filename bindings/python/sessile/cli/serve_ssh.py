@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import getpass
 import hmac
+import re
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from pathlib import Path
 from ..asyncio import ServerProcess, SSHServerHandler, listen
 from ..errors import VerificationError
 from ..keys import Key
-from ..trust import AuthorizedKeys, KnownHosts
+from ..trust import Allow, AuthorizedKeys, Grant, KnownHosts
 from .common import place, reason
 from .keyfiles import write_new
-from .serve_command import announce, log, until_stopped
+from .serve_command import Stop, announce, log
 from .serve_process import run_process
 
-VARIABLES = ("LANG", "LC_", "TERM")
+VARIABLE = re.compile(r"(LANG|LC_|TERM)[A-Z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Handler(SSHServerHandler):
     def __init__(self, door: Door, forward: bool) -> None:
         self._door = door
         self._forward = forward
+        self._grant: Grant | None = None
 
     @property
     def who(self) -> str:
@@ -71,38 +73,59 @@ class Handler(SSHServerHandler):
     async def public_key(self, user: str, key: Key) -> bool:
         """As the base class has it."""
         try:
-            grant = self._door.keys.match(key, user, address=self.connection.get_extra_info("peername")[0])
+            grant = self._match(user, key)
         except VerificationError as error:
             log(self.who, f"{user}: {error.text}", "yellow")
             return False
-        # What a line's options take away is not taken away here: such a line is none.
-        return grant.command is None and self._is_welcome(user)
+        if grant.command is not None or grant.needs_verification:
+            # What these take away would not be taken away here: such a line is none.
+            log(self.who, f"{user}: line {grant.line} has what is not done here, command= or verify-required", "yellow")
+            return False
+        if not self._is_welcome(user):
+            log(self.who, f"{user}: not the user who may come in", "yellow")
+        return self._is_welcome(user)
+
+    def _match(self, user: str, key: Key) -> Grant:
+        return self._door.keys.match(key, user, address=self.connection.get_extra_info("peername")[0])
+
+    def _allows(self, what: Allow) -> bool:
+        return self._grant is None or self._grant.allows(what)
+
+    async def terminal(self, term: str, columns: int, rows: int) -> bool:
+        """As the base class has it."""
+        return term.isprintable() and self._allows(Allow.PTY)
 
     async def variable(self, name: str, value: str) -> bool:
         """As the base class has it."""
-        return name.startswith(VARIABLES)
+        return VARIABLE.fullmatch(name) is not None and "\0" not in value
+
+    def _told(self, allowed: bool, what: str, where: str) -> bool:
+        log(self.who, f"{'may' if allowed else 'may not'} {what} {where}", "" if allowed else "yellow")
+        return allowed
 
     async def open_tcp(self, host: str, port: int, origin: tuple[str, int]) -> bool:
         """As the base class has it."""
-        log(self.who, f"{'connects to' if self._forward else 'may not connect to'} {host}:{port}")
-        return self._forward
+        allowed = self._forward and (self._grant is None or self._grant.allows_open(host, port))
+        return self._told(allowed, "connect to", f"{host}:{port}")
 
     async def open_unix(self, path: str) -> bool:
         """As the base class has it."""
-        return self._forward
+        return self._told(self._forward and self._allows(Allow.PORT_FORWARDING), "connect to", path)
 
     async def listen_tcp(self, host: str, port: int) -> bool:
         """As the base class has it."""
-        log(self.who, f"{'listens' if self._forward else 'may not listen'} on {host or '*'}:{port}")
-        return self._forward
+        allowed = self._forward and (self._grant is None or self._grant.allows_listen(host or "localhost", port))
+        return self._told(allowed, "listen on", f"{host or '*'}:{port}")
 
     async def listen_unix(self, path: str) -> bool:
         """As the base class has it."""
-        return self._forward
+        return self._told(self._forward and self._allows(Allow.PORT_FORWARDING), "listen on", path)
 
     def connected(self) -> None:
         """As the base class has it."""
         key = self.connection.ssh.user_key
+        if key is not None:
+            self._grant = self._match(self.connection.ssh.user, key)
         how = f"the key {key.fingerprint()}" if key is not None else "a password"
         log(self.who, f"{self.connection.ssh.user} is in, by {how}", "green")
 
@@ -157,6 +180,7 @@ def _door(service: Service, folder: Path) -> tuple[Door, Path | None]:
 
 async def serve(service: Service) -> None:
     """Until it is stopped. What was made for it is in a folder that goes with it."""
+    stop = Stop()
     with tempfile.TemporaryDirectory(prefix="sessile-") as name:
         folder = Path(name)
         key = _host_key(service.host_key)
@@ -169,7 +193,7 @@ async def serve(service: Service) -> None:
             shown = service.host or "localhost"
             known.write_text(KnownHosts.line(shown, server.port, key))
             _tell(service, server.port, key, door, identity, known)
-            await until_stopped()
+            await stop.wait()
 
 
 def _tell(service: Service, port: int, key: Key, door: Door, identity: Path | None, known: Path) -> None:

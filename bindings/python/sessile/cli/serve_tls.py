@@ -15,7 +15,7 @@ from ..errors import Error
 from ..tls import TLSConfig
 from .common import place, reason
 from .selfsigned import self_signed
-from .serve_command import announce, log, until_stopped
+from .serve_command import Stop, announce, log
 
 MOST_HEADERS = 100
 PIECE = 65536
@@ -90,6 +90,7 @@ def _identity(service: Service, folder: Path) -> tuple[Path, Path]:
 
 async def serve(service: Service) -> None:
     """Until it is stopped. What was made for it is in a folder that goes with it."""
+    stop = Stop()
     with tempfile.TemporaryDirectory(prefix="sessile-") as name:
         certificate, key = _identity(service, Path(name))
         config = TLSConfig.server(alpn=service.alpn.split(",") if service.alpn else ())
@@ -98,7 +99,7 @@ async def serve(service: Service) -> None:
         port = server.sockets[0].getsockname()[1]
         _tell(service, port, certificate)
         try:
-            await until_stopped()
+            await stop.wait()
         finally:
             server.close()
 

@@ -18,7 +18,7 @@ from ..errors import Error, VerificationError
 from ..openssh import ConfigError, HostConfig, load
 from ..ssh import SSHInfo
 from . import fds
-from .common import CONTEXT, LoginFailure, err, escaped, place, reason, run
+from .common import CONTEXT, LoginFailure, err, escaped, place, reason, run, until_ended
 from .ssh_escape import Disconnect, Keys
 from .ssh_forward import forward_dynamic, forward_local, forward_remote
 from .ssh_login import Login
@@ -241,7 +241,7 @@ def command(target: str, command_words: tuple[str, ...], port: int | None, login
         where = f"{config.username}@{place(config.hostname, config.port)}"
     except (ConfigError, OSError) as error:
         raise LoginFailure(reason(error)) from None
-    sys.exit(run(_main_told(wanted, where), LoginFailure))
+    sys.exit(run(until_ended(_main_told(wanted, where)), LoginFailure))
 
 
 async def _main_told(wanted: Wanted, where: str) -> int:

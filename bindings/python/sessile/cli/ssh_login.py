@@ -146,11 +146,13 @@ def _explain_host_key(config: HostConfig, text: str) -> LoginFailure:
     known = list(_known_lines(config, name, port))
     lines = [Text("It may be that somebody sits between you and the host. It may also be that it has a new key: ask "
                   "whoever runs it before you go on."), Text(""), Text(escaped(text))]
-    if known:
-        lines += [Text(""), Text("The key that is known stands in")]
-        lines += [Text(f"  {path}:{line}", "cyan") for path, line in known]
     title = Text(f"THE KEY OF {escaped(name)} IS NOT THE ONE THAT IS KNOWN", "bold red")
     err.print(Panel(Text("\n").join(lines), title=title, border_style="red", padding=(1, 2)), soft_wrap=False)
+    if known:
+        # Outside the frame, where a long path stays in one piece.
+        err.print(Text("The key that is known stands in"))
+    for path, line in known:
+        err.print(Text(f"  {escaped(str(path))}:{line}", "cyan"))
     return LoginFailure("the host is not who it was; no login was tried")
 
 

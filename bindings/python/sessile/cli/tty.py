@@ -9,6 +9,7 @@ import termios
 import tty
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from . import fds
 from .common import escaped
@@ -76,7 +77,15 @@ def _echo(fd: int, on: bool) -> Generator[None, None, None]:
         termios.tcsetattr(fd, termios.TCSADRAIN if on else termios.TCSAFLUSH, mode)
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        _restore(fd, before)
+
+
+def _restore(fd: int, mode: list[Any]) -> None:
+    try:
+        termios.tcsetattr(fd, termios.TCSADRAIN, mode)
+    except termios.error:
+        # The terminal is gone.
+        pass
 
 
 @contextmanager
@@ -87,7 +96,7 @@ def raw(fd: int) -> Generator[None, None, None]:
         tty.setraw(fd, termios.TCSADRAIN)
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        _restore(fd, before)
 
 
 def size(fd: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..asyncio.certificate import _elements, _oid, decode
+from ..asyncio.certificate import _elements, _inner, _oid, decode
 
 _CURVES = {"1.2.840.10045.3.1.7": "P-256", "1.3.132.0.34": "P-384", "1.3.132.0.35": "P-521"}
 _KEYS = {"1.3.101.112": "Ed25519", "1.3.101.113": "Ed448", "1.2.840.113549.1.1.10": "RSA-PSS",
@@ -60,7 +60,7 @@ def _show(der: bytes) -> Shown:
     (_, body), (_, algorithm), _ = _elements(certificate)
     parts = list(_elements(body))
     spki = parts[6 if parts[0][0] == 0xA0 else 5][1]
-    signature = _oid(next(_elements(algorithm))[1])
+    signature = _oid(_inner(algorithm))
     return Shown(
         _name(said["subject"]), _name(said["issuer"]), said["serialNumber"], _moment(said["notBefore"]),
         _moment(said["notAfter"]), [_alternative(*pair) for pair in said.get("subjectAltName", ())], _key(spki),
@@ -90,7 +90,7 @@ def _key(spki: bytes) -> str:
     parts = list(_elements(algorithm))
     kind = _oid(parts[0][1])
     if kind == _RSA:
-        modulus = next(_elements(next(_elements(bits[1:]))[1]))[1]
+        modulus = _inner(_inner(bits[1:]))
         return f"RSA {int.from_bytes(modulus, 'big').bit_length()} bits"
     if kind == _EC:
         curve = _oid(parts[1][1])
