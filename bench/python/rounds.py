@@ -28,7 +28,7 @@ Groups = X25519
 def arguments(text, rounds):
     """The options that the benchmarks have."""
     parser = argparse.ArgumentParser(description=text.split("\n")[0])
-    parser.add_argument("--build", type=pathlib.Path, default=TREE / "build/release",
+    parser.add_argument("--build", type=pathlib.Path, default=TREE / "build/python",
                         help="the build folder whose module is measured; where it has none, the one that is installed")
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--ms", type=float, default=60, help="how long one way's part of a round takes about")

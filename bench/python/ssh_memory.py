@@ -96,7 +96,7 @@ async def measure_all(folder, given):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--build", type=pathlib.Path, default=r.TREE / "build/release")
+    parser.add_argument("--build", type=pathlib.Path, default=r.TREE / "build/python")
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="few sessions, to see that everything runs")
     parser.add_argument("--json", type=pathlib.Path)
