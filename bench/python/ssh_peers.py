@@ -9,6 +9,7 @@ with the library's own server in the same process and on the same event loop, wh
 `... login`: connecting, logging in and closing. paramiko's own server is not measured: it has threads of its own.
 """
 import asyncio
+import contextlib
 import getpass
 import pathlib
 import sys
@@ -259,8 +260,8 @@ def main():
     parser = r.arguments(__doc__, rounds=5)
     parser.add_argument("--mb", type=int, default=30)
     given = r.parse(parser)
-    with tempfile.TemporaryDirectory() as made, asyncio.Runner() as runner:
-        rows = run(given, pathlib.Path(made), runner.get_loop())
+    with tempfile.TemporaryDirectory() as made, contextlib.closing(asyncio.new_event_loop()) as loop:
+        rows = run(given, pathlib.Path(made), loop)
     r.write_json(given.json, {"mb": given.mb, "rounds": given.rounds, "rows": rows})
 
 

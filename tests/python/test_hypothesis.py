@@ -192,6 +192,10 @@ class Pair(RuleBasedStateMachine):
         if len(self.sides) and len(self.sides[0][0].sent) % 3:
             return
         end = self.ends()[turn]
+        if end.over:
+            with pytest.raises(sessile.ClosedError):
+                end.abort()
+            return
         end.abort()
         self.dead = True
         assert end.over and end.closed

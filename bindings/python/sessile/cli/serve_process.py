@@ -52,10 +52,19 @@ async def run_process(process: ServerProcess) -> int:
     return status if status >= 0 else 128 - status
 
 
+def _signal(child: asyncio.subprocess.Process, number: int) -> None:
+    """To all that it has started. It may have ended without its status being known yet."""
+    try:
+        if child.returncode is None:
+            os.killpg(child.pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def _hear_signals(process: ServerProcess, child: asyncio.subprocess.Process) -> None:
     def deliver(name: str) -> None:
-        if name in SIGNALS and child.returncode is None:
-            os.killpg(child.pid, getattr(signal, f"SIG{name}"))
+        if name in SIGNALS:
+            _signal(child, getattr(signal, f"SIG{name}"))
 
     process.on_signal = deliver
 
@@ -71,8 +80,7 @@ async def _together(child: asyncio.subprocess.Process, feeding: Coroutine[Any, A
     finally:
         for task in (feeder, *tasks):
             task.cancel()
-        if child.returncode is None:
-            os.killpg(child.pid, signal.SIGHUP)
+        _signal(child, signal.SIGHUP)
         await asyncio.gather(feeder, *tasks, return_exceptions=True)
 
 
