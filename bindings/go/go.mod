@@ -1,0 +1,3 @@
+module sessile.dev/go
+
+go 1.19

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The callbacks by number, as C tells Go which it is. */
+#ifndef SESSILE_GO_EVENT_H
+#define SESSILE_GO_EVENT_H
+
+enum {
+    SESSILE_GO_SEND,
+    SESSILE_GO_CLOSE,
+    SESSILE_GO_RESUME,
+    SESSILE_GO_READY,
+    SESSILE_GO_QUESTION,
+    SESSILE_GO_WITHDRAWN,
+    SESSILE_GO_STREAM,
+    SESSILE_GO_NOTICE,
+    SESSILE_GO_CLOSED,
+    SESSILE_GO_DATA,
+    SESSILE_GO_STDERR,
+    SESSILE_GO_REQUEST,
+    SESSILE_GO_END,
+    SESSILE_GO_WRITABLE,
+    SESSILE_GO_STREAM_CLOSED
+};
+
+#endif
