@@ -392,10 +392,11 @@ func TestHTTPServersAndClientsRunOverIt(t *testing.T) {
 	dial := &tls.Dialer{Config: made.client}
 	one := &http.Transport{DialTLSContext: dial.DialContext}
 	defer one.CloseIdleConnections()
+	//lint:ignore SA1019 net/http's own Transport looks for HTTP/2 on crypto/tls's connections only
 	two := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string, _ *stdtls.Config) (net.Conn, error) {
 		return dial.DialContext(ctx, network, addr)
 	}}
-	defer two.CloseIdleConnections()
+	defer (&http.Client{Transport: two}).CloseIdleConnections()
 	standard := &http.Transport{TLSClientConfig: made.stdClient, ForceAttemptHTTP2: true}
 	defer standard.CloseIdleConnections()
 

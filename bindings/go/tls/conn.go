@@ -466,17 +466,14 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// part has the session say goodbye; whether there is something to send.
+// part has the session say goodbye; whether there is that, or an alert, to send.
 func (c *Conn) part() bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if c.session == nil {
-		return false
-	}
 	if !c.over && c.ready {
 		_ = c.session.End()
 	}
-	return true
+	return c.over || c.ready
 }
 
 // ---- The rest of a net.Conn ----

@@ -195,8 +195,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 	}
 	result.HandshakeComplete, result.DidResume = true, state.Resumed
 	result.Version, result.CipherSuite = versions[state.Version], suite(state.Cipher)
-	result.NegotiatedProtocol, result.NegotiatedProtocolIsMutual = state.ALPN, true
-	result.ServerName = state.ServerName
+	result.NegotiatedProtocol, result.ServerName = state.ALPN, state.ServerName
 	for _, der := range state.PeerCertificates {
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
