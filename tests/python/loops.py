@@ -37,6 +37,17 @@ async def settle(condition, turns=200):
     return condition()
 
 
+async def quiet(measure, turns=300):
+    """Let the loop turn until a measure has not changed for so many turns in a row; what it is then. Where both ends
+    are in this process, nothing more is to come by itself."""
+    value, still = measure(), 0
+    while still < turns:
+        await asyncio.sleep(0)
+        now = measure()
+        value, still = now, still + 1 if now == value else 0
+    return value
+
+
 def other_tasks():
     return asyncio.all_tasks() - {asyncio.current_task()}
 

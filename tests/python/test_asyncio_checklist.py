@@ -6,6 +6,7 @@ import socket
 import sys
 
 import pytest
+from loops import quiet
 from test_asyncio_tls import (  # noqa: F401
     BULK,
     Buffered,
@@ -109,8 +110,7 @@ async def test_the_peer_closes_while_reading_is_paused(client, server):  # noqa:
     near.transport.pause_reading()
     far.transport.write(b"trailing data")
     far.transport.close()
-    await asyncio.wait([near.lost], timeout=0.1)
-    assert "lost" not in near.events
+    assert "lost" not in await quiet(lambda: list(near.events))
     near.transport.resume_reading()
     assert await near.lost is None and near.data == b"trailing data" and near.events[-2:] == ["eof", "lost"]
     assert await far.lost is None
@@ -135,8 +135,7 @@ async def test_pausing_reaches_the_peer_and_memory_is_bounded(client, server):  
     written = 0
     for _ in range(200):
         if "pause" in far.events and far.events[-1] == "pause":
-            await asyncio.wait([near.lost], timeout=0.05)
-            if far.events[-1] == "pause":
+            if await quiet(lambda: far.events[-1]) == "pause":
                 break
         far.transport.write(BULK[:500_000])
         written += 500_000

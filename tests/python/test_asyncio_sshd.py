@@ -17,6 +17,8 @@ import sessile.asyncio as aio
 SSHD = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
 USER = getpass.getuser()
 BULK = bytes(range(256)) * 8192
+# Runs until its connection has ended, and no longer.
+LASTING = "exec tail --pid=$PPID -s 0.1 -f /dev/null"
 
 
 class Sshd:
@@ -88,7 +90,7 @@ async def test_commands(sshd):
         assert failed.value.result.exit_status == 1
         assert (await connection.run("echo $TEST_A", env={"TEST_A": "b", "REFUSED": "c"})).stdout == b"b\n"
         with pytest.raises(asyncio.TimeoutError):
-            await connection.run("sleep 20", timeout=0.2)
+            await connection.run(LASTING, timeout=0.2)
         assert (await connection.run("true", check=True)).stdout == b""
     assert connection.error is None
 
@@ -277,7 +279,7 @@ async def test_timeouts_and_cancelling(sshd):
     silent.close()
     await silent.wait_closed()
     async with sshd, sshd.connect(keepalive_interval=0.3) as connection:
-        running = asyncio.ensure_future(connection.run("sleep 20"))
+        running = asyncio.ensure_future(connection.run(LASTING))
         notice, answers = connection.session.on_notice, []
         connection.session.on_notice = lambda kind, data: (answers.append(kind), notice(kind, data))
         while answers.count(sessile.Notice.SSH_ALIVE) < 5:
@@ -291,7 +293,7 @@ async def test_timeouts_and_cancelling(sshd):
 async def test_a_connection_that_breaks_ends_everything_with_the_reason(sshd):
     async with sshd:
         connection = await sshd.connect()
-        running = asyncio.ensure_future(connection.run("sleep 20"))
+        running = asyncio.ensure_future(connection.run(LASTING))
         process = await connection.create_process("cat")
         for each in sshd.processes:
             each.kill()

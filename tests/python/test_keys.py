@@ -110,6 +110,12 @@ def test_a_name_with_a_nul_inside_is_no_other_name(user_key, host_key):
         host_key.sign_certificate(user_key, sessile.CertificateKind.USER, [1], valid_after=0, valid_before=1)
 
 
+@pytest.mark.parametrize("name", ["root", b"root"])
+def test_one_name_is_no_list_of_principals(user_key, host_key, name):
+    with pytest.raises(TypeError, match="principals"):
+        host_key.sign_certificate(user_key, CertificateKind.USER, name, valid_after=0, valid_before=1)
+
+
 def test_authorities_and_principals(user_key, host_key):
     signed = user_key.with_certificate(host_key.sign_certificate(
         user_key, CertificateKind.USER, ["ops"], valid_after=0, valid_before=sessile.FOREVER))

@@ -24,11 +24,12 @@ from .server import Ask, ServerProcess, SSHServer, SSHServerConnection, SSHServe
 from .tls import TLSInfo, TLSTransport
 from .transport import StreamTransport
 from .wire import Wire
+from .x11 import X11Offer
 
 __all__ = [
     "AgentClient", "Ask", "ChannelTransport", "CompletedProcess", "Listener", "LockedKey", "Process", "ProcessError",
     "ProcessPipes", "SSHClient", "SSHConnection", "SSHServer", "SSHServerConnection", "SSHServerHandler",
-    "ServerProcess", "StreamTransport", "TLSInfo", "TLSTransport", "Terminal", "Wire", "connect", "connect_process",
-    "create_connection", "create_server", "create_unix_connection", "create_unix_server", "listen", "open_connection",
-    "open_unix_connection", "start_server", "start_tls", "start_tls_streams", "start_unix_server",
+    "ServerProcess", "StreamTransport", "TLSInfo", "TLSTransport", "Terminal", "Wire", "X11Offer", "connect",
+    "connect_process", "create_connection", "create_server", "create_unix_connection", "create_unix_server", "listen",
+    "open_connection", "open_unix_connection", "start_server", "start_tls", "start_tls_streams", "start_unix_server",
 ]

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from ..agent import Agent, AgentKey, AgentReply
 from ..question import Question
+from ..ssh import SSH
 from .wire import Wire
 
 CLOSE_TIMEOUT = 5.0
@@ -30,6 +31,7 @@ class AgentClient(Wire):
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout: float | None = None) -> None:
         super().__init__(loop, CLOSE_TIMEOUT, Agent)
         self._timeout = timeout
+        self._bound = False
         self._replies: dict[int, asyncio.Future[AgentReply]] = {}
         self._agent = cast(Agent, self.session)
         self._agent.on_reply = self._replied
@@ -60,8 +62,13 @@ class AgentClient(Wire):
         if future is not None and not future.done():
             future.set_result(reply)
 
-    def answer(self, question: Question) -> None:
-        """Have it sign what a session asks for."""
+    def answer(self, question: Question, ssh: SSH) -> None:
+        """Have it sign what a session asks for. It is told which session that is, for keys that are for some hosts
+        alone."""
+        host_key = ssh.host_key
+        if host_key is not None and not self._bound:
+            self._bound = True
+            self._agent.bind(host_key, ssh.session_id, ssh.host_signature)
         self._agent.answer(question)
 
     def _finished(self, error: Exception | None) -> None:

@@ -176,7 +176,10 @@ class Answers:
         if locked is not None:
             self._begin(connection, question, lambda: self._sign_with(locked, question))
         elif self._agent is not None:
-            self._agent.answer(question)
+            try:
+                self._agent.answer(question, connection.ssh)
+            except Error:
+                answer(question, False)
         else:
             question.refuse()
 

@@ -21,12 +21,14 @@ from ..ssh import SSHConfig
 from ..stream import Channel
 from ..trust import KnownHosts
 from .agent import AgentClient
+from .agent_forwarding import AGENT_CHANNEL, BoundAgent, agent_path, binding
 from .auth import AcceptHostKey, Answers, ClientKey, LockedKey, Passphrase, Password, Prompts, keys_of, known_hosts_of
 from .channel import ChannelTransport, Listener, Relay, channel_streams
 from .connection import SSHConnection
 from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
 from .unix import listening_unix
 from .wire import listening
+from .x11 import X11_CHANNEL, X11_PROTOCOL, Display, LentDisplay
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -49,6 +51,8 @@ class SSHClient(SSHConnection):
         self._login_timeout = login_timeout
         self.authenticated: asyncio.Future[None] = loop.create_future()
         self._forwards: dict[str, Forward] = {}
+        self._agents: dict[ChannelTransport, str] = {}
+        self._displays: dict[ChannelTransport, LentDisplay] = {}
         self._asked: deque[tuple[asyncio.Future[Listener], Callable[[str], Listener]]] = deque()
         self.banner = ""
 
@@ -110,22 +114,28 @@ class SSHClient(SSHConnection):
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
         terminal: Terminal | None = None,
+        agent_forwarding: str | bool = False,
+        x11_forwarding: str | bool = False,
     ) -> CompletedProcess:
         """Run a command, and return how it ended and what it wrote. ``input``: what it reads; ``check``: raise
         :class:`ProcessError` unless the status is 0; ``timeout``: TimeoutError, and the channel is closed, when it has
-        not ended within so many seconds."""
-        result = await asyncio.wait_for(self._run(command, input, env, terminal), timeout)
+        not ended within so many seconds; ``agent_forwarding``, ``x11_forwarding``: as :meth:`create_process`
+        has them."""
+        work = self._run(command, input, env, terminal, agent_forwarding, x11_forwarding)
+        result = await asyncio.wait_for(work, timeout)
         if check and result.exit_status != 0:
             raise ProcessError(result)
         return result
 
     async def _run(self, command: Text, input: Buffer | None, env: Mapping[str, str] | None,
-                   terminal: Terminal | None) -> CompletedProcess:
+                   terminal: Terminal | None, agent: str | bool, display: str | bool) -> CompletedProcess:
         collector = Collector()
         transport = await self._session(collector)
         channel = transport.channel
         channel.on_stderr = lambda data: collector.stderr_received(channel, data)
         try:
+            await self._lend_agent(transport, agent)
+            await self._lend_display(transport, display)
             await launch(transport, command, None, env, terminal)
             transport.write(input or b"")
             transport.write_eof()
@@ -146,16 +156,52 @@ class SSHClient(SSHConnection):
         subsystem: str | None = None,
         env: Mapping[str, str] | None = None,
         terminal: Terminal | None = None,
+        agent_forwarding: str | bool = False,
+        x11_forwarding: str | bool = False,
     ) -> Process:
-        """Start a command, a subsystem, or, with neither, the user's shell; ``terminal``: on a terminal."""
+        """Start a command, a subsystem, or, with neither, the user's shell; ``terminal``: on a terminal.
+        ``agent_forwarding``: let the server's side use the agent of SSH_AUTH_SOCK (True), or of another socket, until
+        the process is closed: whoever has power over that machine can log in with its keys meanwhile. OpenSSH's server
+        takes this once in a connection, for the processes that run beside the first as well; afterwards it refuses.
+        ``x11_forwarding``: let it use the display of DISPLAY (True), or another such as ":0", in the same way: programs
+        there can then see and do whatever this user can on that display (what ssh -Y does)."""
         process = Process(self, self.ssh.open_session(), command)
         try:
             await process.transport.opened()
+            await self._lend_agent(process.transport, agent_forwarding)
+            await self._lend_display(process.transport, x11_forwarding)
             await launch(process.transport, command, subsystem, env, terminal)
         except BaseException:
             process.close()
             raise
         return process
+
+    async def _lend_agent(self, transport: ChannelTransport, agent: str | bool) -> None:
+        """Have the server's channels to an agent lead there while this one is open."""
+        if not agent:
+            return
+        path = agent_path(agent)
+        if self._agents and path not in self._agents.values():
+            raise ValueError("a connection forwards one agent at a time: its channels do not say which one is meant")
+        self._agents[transport] = path  # At once: the first channel may come right behind the answer.
+        transport.closed.add_done_callback(lambda _: self._agents.pop(transport, None))
+        if not await transport.ask(transport.channel.request_agent):
+            self._agents.pop(transport, None)
+            if not self._agents:
+                raise transport.error or error_for(_sessile.ERR_REFUSED, "the server takes no agent")
+
+    async def _lend_display(self, transport: ChannelTransport, name: str | bool) -> None:
+        """The same with a display."""
+        if not name:
+            return
+        display, lent = Display.read(name), next(iter(self._displays.values()), None)
+        if lent is not None and lent.display != display:
+            raise ValueError("a connection forwards one display at a time: its channels do not say which one is meant")
+        lent = lent or LentDisplay(display)
+        self._displays[transport] = lent
+        transport.closed.add_done_callback(lambda _: self._displays.pop(transport, None))
+        if not await transport.ask(transport.channel.request_x11, X11_PROTOCOL, lent.shown.hex(), display.screen):
+            raise transport.error or error_for(_sessile.ERR_REFUSED, "the server takes no display")
 
     # ---- Connections from the server ----
 
@@ -276,12 +322,27 @@ class SSHClient(SSHConnection):
         if question.kind is not QuestionKind.SSH_CHANNEL:
             self._answers.question(self, question)
             return
+        if question.type in (AGENT_CHANNEL, X11_CHANNEL):
+            self._lent_channel(question)
+            return
         place = question.text(Item.PATH) or _place(question.host, question.port)
         forward = self._forwards.get(place)
         if forward is None:
             question.refuse()
         else:
             self.spawn(self.join_channel(question, forward))
+
+
+    def _lent_channel(self, question: Question) -> None:
+        path, lent = next(iter(self._agents.values()), None), next(iter(self._displays.values()), None)
+        if question.type == X11_CHANNEL and lent is not None:
+            self.spawn(self.join_channel(question, lent.display.connect, far_side=lent.relay))
+        elif question.type == AGENT_CHANNEL and path is not None:
+            request, connect = binding(self.ssh), self._loop.create_unix_connection
+            self.spawn(self.join_channel(question, lambda factory: connect(factory, path),
+                                         near_side=lambda: BoundAgent(request)))
+        else:
+            question.refuse()
 
 
 def _place(host: str, port: int) -> str:

@@ -162,12 +162,14 @@ class SSHConnection(Wire):
             return False
         return True
 
-    async def join_channel(self, question: Question, connect: Connect) -> None:
-        """Answer for a channel by connecting somewhere, and let the two feed each other."""
+    async def join_channel(self, question: Question, connect: Connect, near_side: Callable[[], Relay] = Relay,
+                           far_side: Callable[[], Relay] = Relay) -> None:
+        """Answer for a channel by connecting somewhere, and let the two feed each other: relays of the caller's, where
+        one of them is to look at what passes. The far side is the channel's."""
         near: list[Relay] = []
 
         def factory() -> Relay:
-            near.append(Relay())
+            near.append(near_side())
             return near[-1]
 
         try:
@@ -176,7 +178,7 @@ class SSHConnection(Wire):
             logger.debug("a forwarded connection failed: %s", error)
             answer(question, False, CONNECT_FAILED)
             return
-        if not self.take_channel(question, lambda channel: self.relay(channel, near[-1])):
+        if not self.take_channel(question, lambda channel: self.relay(channel, near[-1], far_side())):
             near[-1].drop()
 
     async def join_relay(self, near: Relay, open_channel: Callable[[], Channel]) -> None:
@@ -194,9 +196,8 @@ class SSHConnection(Wire):
             raise
         splice(near, far)
 
-    def relay(self, channel: Channel, near: Relay) -> ChannelTransport:
-        """Join a channel that is open to a connection."""
-        far = Relay()
+    def relay(self, channel: Channel, near: Relay, far: Relay) -> ChannelTransport:
+        """Join a channel that is open, with a relay for it, to a connection."""
         transport = ChannelTransport(self._loop, self, channel, far)
         transport.start()
         splice(near, far)

@@ -9,17 +9,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _sessile
 from ..constants import ChannelEvent, Item, QuestionKind, Role
-from ..errors import ClosedError, Error, GoneError
+from ..errors import ClosedError, Error, GoneError, error_for
 from ..keys import Key
 from ..question import Question
 from ..ssh import SSHConfig
 from ..stream import Channel
+from .agent_forwarding import AGENT_REQUEST, AgentSocket
 from .channel import ChannelTransport, Relay, StderrWriter
 from .connection import SSHConnection, answer
 from .endpoints import LIMIT, StreamProtocol
 from .unix import UnixListener, listening_unix
 from .wire import listening
+from .x11 import X11_REQUEST, DisplaySocket, X11Offer
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,14 @@ class SSHServerHandler:
         """Whether a process may have a terminal."""
         return True
 
+    async def agent(self) -> bool:
+        """Whether the client's agent may be used from here: :meth:`ServerProcess.agent_socket`."""
+        return False
+
+    async def x11(self, offer: X11Offer) -> bool:
+        """Whether the client's display may be used from here: :meth:`ServerProcess.x11_display`."""
+        return False
+
     async def variable(self, name: str, value: str) -> bool:
         """Whether the client may set an environment variable."""
         return False
@@ -92,6 +103,8 @@ class SSHServerHandler:
 class ServerProcess:
     """What a client asked to run: ``command`` (None for a shell), or ``subsystem``. ``stdin`` is a StreamReader,
     ``stdout`` a StreamWriter, ``stderr`` has ``write`` and ``drain``. ``term``: the terminal's type, "" for none.
+    ``has_agent``: whether the client lets its agent be used, and the handler too; ``x11``: what the client has said
+    where that is so with its display, else None.
     ``on_signal(name)`` and ``on_resize(columns, rows)`` may be set. ``turns``: requests are decided one after the
     other."""
 
@@ -102,6 +115,10 @@ class ServerProcess:
         self.subsystem: str | None = None
         self.env: dict[str, str] = {}
         self.term = ""
+        self.has_agent = False
+        self._agent: AgentSocket | None = None
+        self.x11: X11Offer | None = None
+        self._display: DisplaySocket | None = None
         self.on_signal: Callable[[str], object] | None = None
         self.on_resize: Callable[[int, int], object] | None = None
         self.started = False
@@ -124,6 +141,38 @@ class ServerProcess:
     def size(self) -> tuple[int, int]:
         """The terminal's columns and rows."""
         return self.channel.terminal[:2]
+
+    async def agent_socket(self) -> str:
+        """The path of a Unix socket, for SSH_AUTH_SOCK, that leads to the client's agent until the channel is closed.
+        :class:`RefusedError` where there is none to be used."""
+        if not self.has_agent:
+            raise error_for(_sessile.ERR_REFUSED, "the client's agent is not to be used")
+        if self._agent is None:
+            connection = self.connection
+            made = await AgentSocket.listen(
+                asyncio.get_running_loop(),
+                lambda near: connection.spawn(connection.join_relay(near, connection.ssh.open_agent)),
+            )
+            self.on_closed(made.close)
+            self._agent = self._agent or made
+        return self._agent.path
+
+    async def x11_display(self) -> str:
+        """The name of a display, for DISPLAY, that leads to the client's until the channel is closed; a program shows
+        the cookie of :attr:`x11` there, which is for xauth(1) to tell. :class:`RefusedError` where there is none."""
+        if self.x11 is None:
+            raise error_for(_sessile.ERR_REFUSED, "the client's display is not to be used")
+        if self._display is None:
+            connection = self.connection
+
+            def joined(near: Relay) -> None:
+                origin = near.transport.get_extra_info("peername")
+                connection.spawn(connection.join_relay(near, lambda: connection.ssh.open_x11(*origin[:2])))
+
+            made = await DisplaySocket.listen(joined, self.x11.screen)
+            self.on_closed(made.close)
+            self._display = self._display or made
+        return self._display.name
 
     def exit(self, status: int = 0) -> None:
         """End it: what was written goes out, then the status."""
@@ -334,6 +383,16 @@ class SSHServerConnection(SSHConnection):
             name, value = question.text(Item.NAME), question.text(Item.VALUE)
             if allowed := await self._handler.variable(name, value):
                 process.env[name] = value
+            answer(question, allowed)
+        elif question.type == AGENT_REQUEST:
+            allowed = await self._handler.agent()
+            process.has_agent = process.has_agent or allowed
+            answer(question, allowed)
+        elif question.type == X11_REQUEST:
+            offer = X11Offer(question.text(Item.PROTOCOL), question.text(Item.COOKIE), question.number(Item.SCREEN),
+                             question.get(Item.SINGLE) == b"1")
+            allowed = await self._handler.x11(offer)
+            process.x11 = offer if allowed else process.x11
             answer(question, allowed)
         elif question.type in ("shell", "exec", "subsystem") and not process.started:
             self._launch(process, question)
