@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sessile.dev/go"
+	"sessile.dev/go/internal/queue"
 )
 
 const (
@@ -42,17 +43,14 @@ type Conn struct {
 	reading sync.Mutex // who reads the wire
 	raw     []byte     // what arrived and was not taken; under reading
 
-	turn    sync.Mutex // whose Write it is
-	flushes sync.Mutex // who writes to the wire
-	sending []byte     // what is on its way there; under flushes
-	spare   []byte
+	turn sync.Mutex // whose Write it is
+	out  *queue.Queue
 
 	mutex   sync.Mutex // the session, and what its handlers touch:
 	session *sessile.Session
 	stream  *sessile.Stream
 	target  []byte // where Read wants what arrives
 	in      []byte // what did not fit
-	out     []byte // what is to be sent
 	ready   bool
 	ended   bool // the peer has said goodbye
 	over    bool
@@ -62,12 +60,12 @@ type Conn struct {
 // Client is the client's side of TLS on a connection. The config must have a ServerName, or not check it. The
 // handshake is that of the first Read, Write or Handshake.
 func Client(conn net.Conn, config *Config) *Conn {
-	return &Conn{conn: conn, config: config.orEmpty(), client: true}
+	return &Conn{conn: conn, out: queue.New(conn), config: config.orEmpty(), client: true}
 }
 
 // Server is the server's side. The config must have TLS with a certificate.
 func Server(conn net.Conn, config *Config) *Conn {
-	return &Conn{conn: conn, config: config.orEmpty()}
+	return &Conn{conn: conn, out: queue.New(conn), config: config.orEmpty()}
 }
 
 // ---- The session ----
@@ -97,7 +95,7 @@ func (c *Conn) begin() error {
 }
 
 func (c *Conn) send(data []byte) error {
-	c.out = append(c.out, data...)
+	c.out.Add(data)
 	return nil
 }
 
@@ -175,15 +173,15 @@ func (c *Conn) shake() error {
 		ready, over, reason := c.ready, c.over, c.reason
 		c.mutex.Unlock()
 		if over {
-			c.flushSoon() // the alert that says why
+			c.out.FlushSoon() // the alert that says why
 			return c.end(reason, io.ErrUnexpectedEOF)
 		}
 		if ready && !c.client {
 			// Tickets may follow, which nobody may be reading for: a pipe would block.
-			c.flushSoon()
+			c.out.FlushSoon()
 			return nil
 		}
-		if err := c.flush(); err != nil || ready {
+		if err := c.out.Flush(); err != nil || ready {
 			return err
 		}
 		if err := c.fill(nil); err != nil {
@@ -206,7 +204,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	defer c.reading.Unlock()
 	n, err := c.take(p)
 	for n == 0 && err == nil {
-		c.flushSoon()
+		c.out.FlushSoon()
 		if err = c.fill(p); err == nil {
 			n, err = c.taken(p)
 		}
@@ -338,14 +336,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if limit := atomic.LoadInt64(&c.limit); limit != 0 && time.Now().UnixNano() >= limit {
 		return 0, os.ErrDeadlineExceeded
 	}
-	if err := c.flush(); err != nil {
+	if err := c.out.Flush(); err != nil {
 		return 0, err
 	}
 	written := 0
 	for written < len(p) {
 		n, err := c.encrypt(p[written:])
 		written += n
-		if sent := c.flush(); sent != nil {
+		if sent := c.out.Flush(); sent != nil {
 			return written, sent
 		}
 		if err != nil {
@@ -374,58 +372,6 @@ func (c *Conn) encrypt(p []byte) (int, error) {
 	return n, err
 }
 
-// flush writes what is to be sent to the wire; what is left by an error comes first the next time.
-func (c *Conn) flush() error {
-	c.flushes.Lock()
-	defer c.flushes.Unlock()
-	return c.flushLocked()
-}
-
-func (c *Conn) flushLocked() error {
-	for {
-		if len(c.sending) == 0 {
-			c.mutex.Lock()
-			c.sending, c.out = c.out, c.spare
-			c.mutex.Unlock()
-			c.spare = nil
-		}
-		if len(c.sending) == 0 {
-			return nil
-		}
-		n, err := c.conn.Write(c.sending)
-		if n < len(c.sending) {
-			c.sending = c.sending[n:]
-		} else {
-			c.spare, c.sending = c.sending[:0], nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (c *Conn) pending() bool {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return len(c.out) > 0
-}
-
-// flushSoon has what is to be sent written without waiting for it. Whoever is writing looks for more once done.
-func (c *Conn) flushSoon() {
-	if !c.pending() || !c.flushes.TryLock() {
-		return
-	}
-	go func() {
-		for {
-			err := c.flushLocked()
-			c.flushes.Unlock()
-			if err != nil || !c.pending() || !c.flushes.TryLock() {
-				return
-			}
-		}
-	}()
-}
-
 // ---- Ending ----
 
 // CloseWrite says goodbye: nothing more will be written, and the peer's Read returns io.EOF. Reading goes on.
@@ -441,7 +387,7 @@ func (c *Conn) CloseWrite() error {
 	if errors.Is(err, sessile.ErrClosed) {
 		err = nil
 	}
-	if sent := c.flush(); err == nil {
+	if sent := c.out.Flush(); err == nil {
 		err = sent
 	}
 	return err
@@ -454,7 +400,7 @@ func (c *Conn) Close() error {
 	}
 	if atomic.LoadInt32(&c.writing) == 0 && c.part() {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(goodbyeTime))
-		_ = c.flush()
+		_ = c.out.Flush()
 		c.drain()
 	}
 	err := c.conn.Close()

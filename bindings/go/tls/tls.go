@@ -248,5 +248,5 @@ func (c *Conn) UpdateKeys(request bool) error {
 	if err != nil {
 		return err
 	}
-	return c.flush()
+	return c.out.Flush()
 }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package queue has what is to be sent on a connection, between whoever drives a session and whoever writes.
+package queue
+
+import (
+	"io"
+	"sync"
+)
+
+const mostKept = 128 << 10 // of a buffer that is empty
+
+// Queue is bytes on their way to a wire, in order. Any number of goroutines may use it.
+type Queue struct {
+	wire io.Writer
+
+	flushes sync.Mutex // who writes to the wire
+	sending []byte     // what has been taken from out; under flushes
+	spare   []byte
+
+	mutex sync.Mutex
+	out   []byte
+}
+
+// New is an empty queue.
+func New(wire io.Writer) *Queue { return &Queue{wire: wire} }
+
+// Add takes a copy of data.
+func (q *Queue) Add(data []byte) {
+	q.mutex.Lock()
+	q.out = append(q.out, data...)
+	q.mutex.Unlock()
+}
+
+// Flush writes all of it; what is left by an error comes first the next time.
+func (q *Queue) Flush() error {
+	q.flushes.Lock()
+	defer q.flushes.Unlock()
+	return q.flush()
+}
+
+func (q *Queue) flush() error {
+	for {
+		if len(q.sending) == 0 {
+			q.mutex.Lock()
+			q.sending, q.out = q.out, q.spare
+			q.mutex.Unlock()
+			q.spare = nil
+		}
+		if len(q.sending) == 0 {
+			return nil
+		}
+		n, err := q.wire.Write(q.sending)
+		switch {
+		case n < len(q.sending):
+			q.sending = q.sending[n:]
+		case cap(q.sending) <= mostKept:
+			q.spare, q.sending = q.sending[:0], nil
+		default:
+			q.sending = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (q *Queue) pending() bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return len(q.out) > 0
+}
+
+// FlushSoon has all of it written without waiting for that: by whoever is writing, who looks for more once done, or by
+// a goroutine that ends when it is empty.
+func (q *Queue) FlushSoon() {
+	if !q.pending() || !q.flushes.TryLock() {
+		return
+	}
+	go func() {
+		for {
+			err := q.flush()
+			q.flushes.Unlock()
+			if err != nil || !q.pending() || !q.flushes.TryLock() {
+				return
+			}
+		}
+	}()
+}
