@@ -1,3 +1,3 @@
 module sessile.dev/go
 
-go 1.19
+go 1.21

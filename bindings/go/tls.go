@@ -125,20 +125,6 @@ func (s *Session) TLSState() (TLSState, error) {
 	return state, err
 }
 
-func max(a, b int) int {
-	if a > b {
-		return a
-	}
-	return b
-}
-
-func min(a, b int) int {
-	if a < b {
-		return a
-	}
-	return b
-}
-
 // ExportKeyingMaterial is for a protocol above (RFC 5705). context: nil for none.
 func (s *Session) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
 	if length < 0 || length > 8160 {

@@ -146,20 +146,13 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 // interruptOn has what waits on the connection fail once the context is done. The function that is returned ends that,
 // and tells the context's error where it has happened.
 func interruptOn(ctx context.Context, conn net.Conn) func() error {
-	if ctx.Done() == nil {
-		return func() error { return nil }
-	}
-	stop, result := make(chan struct{}), make(chan error, 1)
-	go func() {
-		select {
-		case <-ctx.Done():
-			_ = conn.SetDeadline(time.Unix(1, 0))
-			result <- ctx.Err()
-		case <-stop:
-			result <- nil
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return func() error {
+		if stop() {
+			return nil
 		}
-	}()
-	return func() error { close(stop); return <-result }
+		return ctx.Err()
+	}
 }
 
 func (c *Conn) shake() error {

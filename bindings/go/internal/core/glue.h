@@ -25,7 +25,7 @@ const char **text_list(const void *texts, long long size, size_t *count);
 void *text_copy(const char *text, long long *size, long long *room);
 
 /* What a wrapper returns where an argument is no text: an error, or nothing. */
-#define NOT_TEXT(result) _Generic((result), long long: SESSILE_ERR_ARGUMENT, default: 0)
+#define NOT_TEXT(result) _Generic((result), long long : SESSILE_ERR_ARGUMENT, default : 0)
 
 /* ---- Callbacks ---- */
 

@@ -65,25 +65,26 @@ func (q *Queue) flush() error {
 	}
 }
 
-func (q *Queue) pending() bool {
-	q.mutex.Lock()
-	defer q.mutex.Unlock()
-	return len(q.out) > 0
-}
-
 // FlushSoon has all of it written without waiting for that: by whoever is writing, who looks for more once done, or by
 // a goroutine that ends when it is empty.
 func (q *Queue) FlushSoon() {
-	if !q.pending() || !q.flushes.TryLock() {
+	if q.Len() == 0 || !q.flushes.TryLock() {
 		return
 	}
 	go func() {
 		for {
 			err := q.flush()
 			q.flushes.Unlock()
-			if err != nil || !q.pending() || !q.flushes.TryLock() {
+			if err != nil || q.Len() == 0 || !q.flushes.TryLock() {
 				return
 			}
 		}
 	}()
+}
+
+// Len is how many bytes nobody has begun to write.
+func (q *Queue) Len() int {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return len(q.out)
 }
