@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line where others ask for too much, send what makes no sense, or end it from outside."""
 
+import asyncio
 import os
 import re
+import select
 import shlex
 import signal
 import socket
@@ -110,6 +112,22 @@ async def test_what_makes_no_sense_leaves_the_server_well(tmp_path, user_key):
                 process.resize(100_000, 100_000)
                 process.stdin.write(b"on\n")
                 assert await process.stdout.readline() == b"on\r\n"
+
+
+@pytest.mark.parametrize("whole_server", [False, True])
+async def test_what_runs_ends_with_its_connection(tmp_path, user_key, whole_server):
+    commands = {"heeds": "trap 'sleep 0.5; echo so >heeded; exit' HUP; echo $$; sleep 100 & wait",
+                "ignores": "trap '' HUP; echo $$; exec sleep 100"}
+    with Served(tmp_path, user_key, "") as server:
+        async with server.connect() as client:
+            running = [await client.create_process(command) for command in commands.values()]
+            ends = [os.pidfd_open(int(await process.stdout.readline())) for process in running]
+            if whole_server:
+                await asyncio.to_thread(server.program.stop)
+        for end in ends:
+            assert select.select([end], [], [], TIME)[0]
+            os.close(end)
+    assert (tmp_path / "heeded").read_text() == "so\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])

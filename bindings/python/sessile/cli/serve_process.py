@@ -11,6 +11,7 @@ import signal
 import struct
 import termios
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from ..asyncio import ServerProcess
@@ -20,6 +21,7 @@ from . import fds
 PIECE = 65536
 MOST = 65535  # Of columns and rows.
 SIGNALS = {"HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2", "ALRM"}
+GRACE = 2.0  # Seconds from HUP to KILL.
 
 
 def _command(process: ServerProcess) -> tuple[str, list[str]]:
@@ -52,21 +54,30 @@ async def run_process(process: ServerProcess) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _signal(child: asyncio.subprocess.Process, number: int) -> None:
-    """To all that it has started. It may have ended without its status being known yet."""
-    try:
-        if child.returncode is None:
-            os.killpg(child.pid, number)
-    except ProcessLookupError:
-        pass
-
-
 def _hear_signals(process: ServerProcess, child: asyncio.subprocess.Process) -> None:
     def deliver(name: str) -> None:
         if name in SIGNALS:
-            _signal(child, getattr(signal, f"SIG{name}"))
+            _kill(child, getattr(signal, f"SIG{name}"))
 
     process.on_signal = deliver
+
+
+def _kill(child: asyncio.subprocess.Process, number: int) -> None:
+    """Signal it and what it has started."""
+    if child.returncode is None:
+        # It may be gone, and the loop not have heard of it yet.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """End what nobody is connected to any more. There is no time for it where this is cancelled."""
+    _kill(child, signal.SIGHUP)
+    try:
+        await asyncio.wait_for(child.wait(), GRACE)
+    except (asyncio.TimeoutError, asyncio.CancelledError):
+        _kill(child, signal.SIGKILL)
+        await child.wait()
 
 
 async def _together(child: asyncio.subprocess.Process, feeding: Coroutine[Any, Any, None],
@@ -80,8 +91,8 @@ async def _together(child: asyncio.subprocess.Process, feeding: Coroutine[Any, A
     finally:
         for task in (feeder, *tasks):
             task.cancel()
-        _signal(child, signal.SIGHUP)
         await asyncio.gather(feeder, *tasks, return_exceptions=True)
+        await _end(child)
 
 
 # ---- On pipes ----

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import hmac
 import re
@@ -142,6 +143,25 @@ async def _echo(process: ServerProcess) -> int:
     return 0
 
 
+class Runner:
+    """Runs what clients ask for."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Future[int]] = set()
+
+    async def run(self, process: ServerProcess) -> int:
+        """One process, to its end."""
+        running = asyncio.ensure_future(_run(process))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await running
+
+    async def ended(self) -> None:
+        """Until all of them have ended, whose connections are over."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+
 async def _run(process: ServerProcess) -> int:
     if process.subsystem is not None:
         log(_of(process), f"wants the subsystem {process.subsystem}, which is not there", "yellow")
@@ -185,15 +205,17 @@ async def serve(service: Service) -> None:
         folder = Path(name)
         key = _host_key(service.host_key)
         door, identity = _door(service, folder)
+        runner = Runner()
         async with await listen(
-            service.host or None, service.port, server_host_keys=[key], process_factory=_echo if service.echo else _run,
-            handler=lambda: Handler(door, service.forward),
+            service.host or None, service.port, server_host_keys=[key],
+            process_factory=_echo if service.echo else runner.run, handler=lambda: Handler(door, service.forward),
         ) as server:
             known = folder / "known_hosts"
             shown = service.host or "localhost"
             known.write_text(KnownHosts.line(shown, server.port, key))
             _tell(service, server.port, key, door, identity, known)
             await stop.wait()
+        await runner.ended()
 
 
 def _tell(service: Service, port: int, key: Key, door: Door, identity: Path | None, known: Path) -> None:
