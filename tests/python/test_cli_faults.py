@@ -114,16 +114,18 @@ async def test_what_makes_no_sense_leaves_the_server_well(tmp_path, user_key):
                 assert await process.stdout.readline() == b"on\r\n"
 
 
-@pytest.mark.parametrize("whole_server", [False, True])
-async def test_what_runs_ends_with_its_connection(tmp_path, user_key, whole_server):
+@pytest.mark.parametrize("how", ["it ends", "both end", "the server ends after it"])
+async def test_what_runs_ends_with_its_connection(tmp_path, user_key, how):
     commands = {"heeds": "trap 'sleep 0.5; echo so >heeded; exit' HUP; echo $$; sleep 100 & wait",
                 "ignores": "trap '' HUP; echo $$; exec sleep 100"}
     with Served(tmp_path, user_key, "") as server:
         async with server.connect() as client:
             running = [await client.create_process(command) for command in commands.values()]
             ends = [os.pidfd_open(int(await process.stdout.readline())) for process in running]
-            if whole_server:
+            if how == "both end":
                 await asyncio.to_thread(server.program.stop)
+        if how == "the server ends after it":
+            server.program.stop()
         for end in ends:
             assert select.select([end], [], [], TIME)[0]
             os.close(end)
