@@ -2,6 +2,7 @@
 """The command line where others ask for too much, send what makes no sense, or end it from outside."""
 
 import asyncio
+import getpass
 import os
 import re
 import select
@@ -22,6 +23,8 @@ from clitools import (  # noqa: F401
 )
 from sessile.cli import selfsigned, x509
 from test_asyncio_sshd import Target, ask
+
+USER = getpass.getuser().encode()
 
 
 class Served:
@@ -62,7 +65,8 @@ async def test_what_a_key_may_not_is_refused(tmp_path, user_key):
             with pytest.raises(sessile.RefusedError):
                 await client.forward_remote_unix(str(tmp_path / "socket"), "/nowhere")
         for what in (f"may not connect to 127.0.0.1:{target.port}", "may not listen on 127.0.0.1:0",
-                     f"may not connect to {tmp_path}/socket", f"may not listen on {tmp_path}/socket"):
+                     f"may not connect to {tmp_path}/socket", f"may not listen on {tmp_path}/socket",
+                     "may not have a terminal"):
             server.program.wait_for(re.escape(what))
 
 
@@ -171,6 +175,33 @@ def test_descriptors_that_are_closed(sshd, home):  # noqa: F811
         assert done.returncode == 0 and b"x\n" in done.stdout + done.stderr, (closed, done)
     done = subprocess.run(["sh", "-c", f"{command} 'exit 3' <&- >&- 2>&-"], timeout=TIME, env=environment(home))
     assert done.returncode == 3
+    # Without a command a terminal is looked for.
+    alone = [*COMMAND, "ssh", "-p", "1", "127.0.0.1"]
+    done = subprocess.run(["sh", "-c", f"{shlex.join(alone)} <&- >&-"], capture_output=True, timeout=TIME,
+                          env=environment(home))
+    assert done.returncode == 255 and done.stderr == b"sessile: %s@127.0.0.1:1: Connection refused\n" % USER
+    made = shlex.join([*COMMAND, "bench", "tls", "--seconds", "0.01", "--json"])
+    done = subprocess.run(["sh", "-c", f"{made} >&-"], capture_output=True, timeout=TIME, env=environment(home))
+    assert done.returncode == 0 and done.stderr == b""
+
+
+def test_output_that_is_not_taken(home):  # noqa: F811
+    for words in (["--help"], ["bench", "tls", "--seconds", "0.01"], ["bench", "tls", "--seconds", "0.01", "--json"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, env=environment(home),
+                                  timeout=TIME)
+        assert (done.returncode, done.stderr) == (1, b"sessile: No space left on device\n")
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb") as nobody:
+            done = subprocess.run([*COMMAND, *words], stdout=nobody, stderr=subprocess.PIPE, env=environment(home),
+                                  timeout=TIME)
+        assert done.returncode in (1, 141) and done.stderr == b""
+
+
+def test_times_that_are_none(home):  # noqa: F811
+    for words in (["tls", "--timeout", "0"], ["tls", "--timeout", "-1"], ["keyscan", "-T", "0"]):
+        assert "is not in the range" in run(*words, "localhost:1", home=home, code=2)[1]
 
 
 def test_a_certificate_with_nothing_in_its_alternative_names(tmp_path, monkeypatch):

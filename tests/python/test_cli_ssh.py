@@ -74,11 +74,15 @@ def test_a_host_that_is_not_known_is_refused_where_nobody_can_be_asked(sshd, hom
 
 def test_a_host_with_another_key_is_refused_and_told_of(sshd, home):  # noqa: F811
     sshd.know(home)
-    known = home / ".ssh" / "known_hosts"
+    # Longer than a line of the terminal, and with a space in it.
+    known = home / f"a {'long' * 30}" / "known_hosts"
+    known.parent.mkdir()
     known.write_text("# one line\n" + sessile.KnownHosts.line("127.0.0.1", sshd.port, sessile.Key.generate()))
     for policy in ("ask", "no", "accept-new"):
-        _, told = ssh(home, "-o", f"StrictHostKeyChecking={policy}", "target", "true", code=255)
-        assert "IS NOT THE ONE THAT IS KNOWN" in told and f"{known}:2" in told and "no login was tried" in told
+        _, told = ssh(home, "-o", f"StrictHostKeyChecking={policy}", "-o", f'UserKnownHostsFile="{known}"', "target",
+                      "true", code=255)
+        assert "IS NOT THE ONE THAT IS KNOWN" in told and "no login was tried" in told
+        assert f"  {known}:2" in told.split("\n")
 
 
 def test_the_wrong_key_and_nobody_to_ask_for_a_password(sshd, home, tmp_path):  # noqa: F811

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -59,12 +60,18 @@ class OutputGone(Exception):
     """Nobody reads standard output any more."""
 
 
+# As asyncio has it, once for each of a host's addresses.
+_NOT_CONNECTED = re.compile(r"\[Errno (\d+)\] Connect call failed")
+
+
 def reason(error: BaseException) -> str:
     """An error in a few words."""
     if isinstance(error, Error):
         return error.text
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         return str(error) or "it took too long"
+    if refusals := {os.strerror(int(number)) for number in _NOT_CONNECTED.findall(str(error))}:
+        return ", ".join(sorted(refusals))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error) or type(error).__name__

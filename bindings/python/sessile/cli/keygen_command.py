@@ -76,9 +76,9 @@ def _read_any(path: Path) -> Key:
 
 def _face(key: Key, hash: Hash, art: bool) -> None:
     comment = escaped(key.comment) or "no comment"
-    out.print(f"{key.bits} {key.fingerprint(hash)} {comment} ({_short(key.type)})", markup=False)
+    out.print(f"{key.bits} {key.fingerprint(hash)} {comment} ({_short(key.type)})")
     if art:
-        out.print(key.randomart(hash).rstrip(), markup=False)
+        out.print(key.randomart(hash).rstrip())
 
 
 def _short(type: str) -> str:

@@ -99,7 +99,8 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str) -> li
               help="The port of hosts without one.")
 @click.option("-t", "kinds", metavar="TYPES", default=",".join(TYPES), show_default=True, callback=_kinds,
               help="Which types of keys, with commas between.")
-@click.option("-T", "timeout", metavar="SECONDS", default=5.0, show_default=True, help="Seconds for each connection.")
+@click.option("-T", "timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=5.0,
+              show_default=True, help="Seconds for each connection.")
 @click.option("-H", "--hash", "hashed", is_flag=True, help="Hash the names: they cannot be read from the lines.")
 @click.option("-l", "fingerprints", is_flag=True, help="Show fingerprints, and not the lines.")
 def command(targets: tuple[str, ...], file: TextIO | None, port: int, kinds: list[str], timeout: float,

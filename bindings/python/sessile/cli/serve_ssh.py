@@ -94,7 +94,8 @@ class Handler(SSHServerHandler):
 
     async def terminal(self, term: str, columns: int, rows: int) -> bool:
         """As the base class has it."""
-        return term.isprintable() and self._allows(Allow.PTY)
+        allowed = bool(term) and term.isprintable() and self._allows(Allow.PTY)
+        return allowed or self._told(False, "have", "a terminal")
 
     async def variable(self, name: str, value: str) -> bool:
         """As the base class has it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+from rich.text import Text
 
 from ..asyncio.endpoints import LIMIT, StreamProtocol
 from ..asyncio.tls import TLSWire
@@ -19,7 +20,7 @@ from ..constants import QuestionKind
 from ..question import Question
 from ..tls import AskPeer, TLSConfig, TLSVersion
 from . import fds, starttls
-from .common import CONTEXT, Failure, err, out, place, reason, run, split_place
+from .common import CONTEXT, Failure, err, escaped, out, place, reason, run, split_place
 from .selfsigned import pem
 from .tls_report import render, summary
 
@@ -183,8 +184,8 @@ def _config(ca: tuple[Path, ...], insecure: bool, alpn: str | None, certificate:
 @click.option("--data", is_flag=True, help="Then send standard input, and write what comes to standard output.")
 @click.option("--pem", "as_pem", is_flag=True, help="Print the chain that the server sends in PEM, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--timeout", metavar="SECONDS", default=15.0, show_default=True,
-              help="Seconds for connecting, and for shaking hands.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=15.0,
+              show_default=True, help="Seconds for connecting, and for shaking hands.")
 def command(target: str, ca: tuple[Path, ...], insecure: bool, servername: str | None, alpn: str | None,
             before: str | None, only: str | None, certificate: Path | None, key: Path | None, data: bool, as_pem: bool,
             as_json: bool, timeout: float) -> None:
@@ -217,7 +218,7 @@ def command(target: str, ca: tuple[Path, ...], insecure: bool, servername: str |
 async def _probe_told(wanted: Wanted) -> Finding:
     """Say what did not work, and with whom."""
     try:
-        with err.status(f"connecting to {wanted.host} ..."):
+        with err.status(Text(f"connecting to {escaped(wanted.host)} ...")):
             return await _probe(wanted)
     except (OSError, asyncio.TimeoutError) as error:
         raise Failure(f"{place(wanted.host, wanted.port)}: {reason(error)}") from None
