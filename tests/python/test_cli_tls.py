@@ -82,7 +82,7 @@ def test_what_cannot_be_reached_is_told_in_a_line():
     assert shown == "" and told == f"sessile: 127.0.0.1:{port}: Connection refused\n"
     assert "no HOST:PORT" in run("tls", "host:port", code=2)[1]
     # A name that is not looked up, being too long; and no markup.
-    assert run("tls", "a[/x]" + "a" * 64, code=1)[1].startswith("sessile: a[/x]aaa")
+    assert run("tls", "a[/x]" + "a" * 64, code=1)[1].startswith("sessile: a[/x]aaaa")
 
 
 def test_one_that_speaks_no_tls():

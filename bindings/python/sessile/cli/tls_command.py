@@ -17,6 +17,7 @@ from rich.text import Text
 from ..asyncio.endpoints import LIMIT, StreamProtocol
 from ..asyncio.tls import TLSWire
 from ..constants import QuestionKind
+from ..errors import Error
 from ..question import Question
 from ..tls import AskPeer, TLSConfig, TLSVersion
 from . import fds, starttls
@@ -220,5 +221,5 @@ async def _probe_told(wanted: Wanted) -> Finding:
     try:
         with err.status(Text(f"connecting to {escaped(wanted.host)} ...")):
             return await _probe(wanted)
-    except (OSError, asyncio.TimeoutError) as error:
+    except (Error, OSError, asyncio.TimeoutError, ValueError) as error:
         raise Failure(f"{place(wanted.host, wanted.port)}: {reason(error)}") from None
