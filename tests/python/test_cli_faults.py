@@ -199,6 +199,20 @@ def test_output_that_is_not_taken(home):  # noqa: F811
         assert done.returncode in (1, 141) and done.stderr == b""
 
 
+def test_a_server_goes_on_where_nobody_reads_what_it_says(tmp_path):
+    with subprocess.Popen([*COMMAND, "serve", "ssh", "-p", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment(tmp_path)) as server:
+        said = b""
+        while b"Ctrl-C" not in said:
+            said += os.read(server.stdout.fileno(), 65536)
+        server.stdout.close()
+        words = re.search(rb"sessile ssh (.*) uname", said).group(1).decode().split()
+        for _ in range(2):
+            assert run("ssh", "-F", "none", *words, "echo on", home=tmp_path) == ("on\n", "")
+        server.terminate()
+        assert (server.stderr.read(), server.wait(TIME)) == (b"", 0)
+
+
 def test_times_that_are_none(home):  # noqa: F811
     for words in (["tls", "--timeout", "0"], ["tls", "--timeout", "-1"], ["keyscan", "-T", "0"]):
         assert "is not in the range" in run(*words, "localhost:1", home=home, code=2)[1]

@@ -2,6 +2,7 @@
 """The command line in a real terminal: what is asked, what is shown, raw keys, window changes, progress."""
 
 import getpass
+import socket
 
 import sessile
 from clitools import home, sessile_program, sshd, terminal  # noqa: F401
@@ -129,6 +130,23 @@ def test_a_new_key_asks_for_its_passphrase_twice(home, terminal):  # noqa: F811
     terminal.wait_for(r"id_ed25519 is there already\. Replace it\? \[y/N\]")
     terminal.type("n")
     terminal.wait_for("stays as it is")
+
+
+def test_interrupts_are_130_everywhere(terminal):  # noqa: F811
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for words, shown in ((f"tls 127.0.0.1:{port}", "connecting to"), (f"keyscan 127.0.0.1:{port}", "keyscan ━"),
+                             ("bench", "TLS writes"), ("keygen -f never", "A passphrase for it")):
+            terminal.fresh(f"sessile {words}; echo status-$?")
+            terminal.wait_for(shown)
+            terminal.press("C-c")
+            terminal.wait_for("^status-130$")
+            assert terminal.tmux("display-message", "-p", "#{cursor_flag}").strip() == "1"
+        # The end of the input is none.
+        terminal.fresh("sessile keygen -f never; echo status-$?")
+        terminal.wait_for("A passphrase for it")
+        terminal.press("C-d")
+        terminal.wait_for("^status-1$")
 
 
 def test_a_progress_bar_and_a_table(terminal):  # noqa: F811

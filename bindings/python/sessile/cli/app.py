@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from typing import Any
 
 import click
 import rich
@@ -37,6 +39,17 @@ class Commands(click.Group):
         command = module.command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it. An interrupt is status 130, wherever it comes; the end of the input is not."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except click.Abort as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                sys.exit(130)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A line for each, without importing any."""

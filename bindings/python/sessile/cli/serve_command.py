@@ -18,9 +18,13 @@ from .common import CONTEXT, ENDING, escaped, out, run
 
 
 def log(who: str, text: str, style: str = "") -> None:
-    """A line about what happens. Words of the peer are escaped here."""
-    out.print(Text.assemble((f"{datetime.now():%H:%M:%S}  ", "dim"), (f"{escaped(who):<21}  ", "cyan"),
-                            (escaped(text), style)))
+    """A line about what happens. Words of the peer are escaped here. The server goes on where nobody reads it."""
+    try:
+        out.print(Text.assemble((f"{datetime.now():%H:%M:%S}  ", "dim"), (f"{escaped(who):<21}  ", "cyan"),
+                                (escaped(text), style)))
+    except (OSError, SystemExit):
+        # rich makes the latter of a pipe that is closed.
+        out.quiet = True
 
 
 def announce(title: str, facts: list[tuple[str, str]], commands: list[str]) -> None:
