@@ -66,6 +66,16 @@ def test_a_shell_with_raw_keys_and_a_window_that_changes(sshd, home, terminal): 
     terminal.wait_for(r"^status-5\n1$")
 
 
+def test_the_far_terminal_is_like_the_near_one(sshd, home, terminal):  # noqa: F811
+    sshd.know(home)
+    for wanted in ("iutf8 erase ^H intr ^G eol undef ixany -echoctl", "-iutf8 erase ^? intr ^C eol ^F -ixany echoctl"):
+        terminal.fresh(f"stty {wanted}; stty -a >~/near; sessile ssh -t target stty -a >~/far; echo status-$?")
+        terminal.wait_for("^status-0$")
+        near, far = (set((home / name).read_text().replace(";", "\n").replace(" = ", "=").split())
+                     for name in ("near", "far"))
+        assert near == far
+
+
 def test_the_connection_can_be_ended_by_keys(sshd, home, terminal):  # noqa: F811
     sshd.know(home)
     terminal.type("sessile ssh -t target 'echo begun-$((1+1)); cat'")

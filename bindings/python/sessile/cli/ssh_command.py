@@ -23,6 +23,7 @@ from .ssh_escape import Disconnect, Keys
 from .ssh_forward import forward_dynamic, forward_local, forward_remote
 from .ssh_login import Login
 from .tty import raw, size
+from .tty_modes import modes_of
 
 
 @dataclass
@@ -100,8 +101,8 @@ def _tell(client: SSHClient) -> None:
 
 
 async def _session(client: SSHClient, wanted: Wanted) -> int:
-    columns, rows = size(0)
-    terminal = Terminal(os.environ.get("TERM") or "vt100", columns, rows) if wanted.terminal else None
+    term, (columns, rows) = os.environ.get("TERM") or "vt100", size(0)
+    terminal = Terminal(term, columns, rows, modes_of(0)) if wanted.terminal else None
     async with await client.create_process(
         wanted.command, env=wanted.config.environment, terminal=terminal
     ) as process:
