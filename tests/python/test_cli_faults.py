@@ -213,6 +213,30 @@ def test_a_server_goes_on_where_nobody_reads_what_it_says(tmp_path):
         assert (server.stderr.read(), server.wait(TIME)) == (b"", 0)
 
 
+def test_what_is_wrong_is_told_with_its_place(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("one line\nanother\n")
+    no_key = f"sessile: {text}: this is no private key: it has no line that begins with '-----BEGIN'\n"
+    assert run("serve", "ssh", "-p", "0", "--host-key", text, home=tmp_path, code=1)[1] == no_key
+    assert run("keygen", "-l", "-f", text, home=tmp_path, code=1)[1].startswith(f"sessile: {text}: 'one")
+    _, told = run("keygen", "-t", "rsa", "-b", "1024", "-N", "", "-f", tmp_path / "key", home=tmp_path, code=1)
+    assert told == "sessile: rsa keys have 2048 to 16384 bits\n" and not (tmp_path / "key").exists()
+
+
+def test_what_is_wrong_is_told_before_anybody_is_asked(home, user_key):  # noqa: F811
+    alone = ("ssh", "-F", "none", "-p", "1")
+    for option in ("-L", "-R"):
+        _, told = run(*alone, option, "1:2", "127.0.0.1", home=home, code=255)
+        assert told.startswith("sessile: forwarding '1:2': ")
+    refused = f"sessile: {USER.decode()}@127.0.0.1:1: Connection refused\n"
+    warned = "sessile: ~/nothing: no such file\n"
+    assert run(*alone, "-i", "~/nothing", "127.0.0.1", home=home, code=255)[1] == warned + refused
+    assert run(*alone, "-q", "-i", "~/nothing", "127.0.0.1", home=home, code=255)[1] == refused
+    (home / "nothing.pub").write_text(user_key.write_public())
+    assert run(*alone, "-i", "~/nothing", "127.0.0.1", home=home, code=255)[1] == refused
+    assert run(*alone, "-i", "%d/x", "127.0.0.1", home=home, code=255)[1] == refused
+
+
 def test_times_that_are_none(home):  # noqa: F811
     for words in (["tls", "--timeout", "0"], ["tls", "--timeout", "-1"], ["keyscan", "-T", "0"]):
         assert "is not in the range" in run(*words, "localhost:1", home=home, code=2)[1]

@@ -94,6 +94,8 @@ def _make(kind: str, bits: int, comment: str) -> Key:
         if bits not in ECDSA:
             raise Failure("ecdsa keys have 256, 384 or 521 bits")
         return Key.generate(ECDSA[bits], comment=comment)
+    if bits and not 2048 <= bits <= 16384:
+        raise Failure("rsa keys have 2048 to 16384 bits")
     with err.status("looking for large primes ..."):
         return _told(lambda: Key.generate("ssh-rsa", bits=bits, comment=comment))
 
@@ -152,7 +154,10 @@ def _shown(path: Path, hash: Hash, art: bool) -> None:
         _face(_read_any(path), hash, art)
         return
     for line in lines:
-        _face(_told(Key.read_public, line), hash, art)
+        try:
+            _face(Key.read_public(line), hash, art)
+        except Error as error:
+            raise Failure(f"{path}: {error.text}") from None
 
 
 @click.command("keygen", context_settings=CONTEXT, short_help="Make, show and change SSH keys.")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..asyncio import ServerProcess, SSHServerHandler, listen
-from ..errors import VerificationError
+from ..errors import Error, VerificationError
 from ..keys import Key
 from ..trust import Allow, AuthorizedKeys, Grant, KnownHosts
-from .common import place, reason
+from .common import Failure, place, reason
 from .keyfiles import write_new
 from .serve_command import Stop, announce, log
 from .serve_process import run_process
@@ -186,7 +186,10 @@ def _host_key(path: Path | None) -> Key:
         key = Key.generate(comment="sessile serve")
         write_new(path, key.write())
         return key
-    return Key.read(path.read_bytes())
+    try:
+        return Key.read(path.read_bytes())
+    except Error as error:
+        raise Failure(f"{path}: {error.text}") from None
 
 
 def _door(service: Service, folder: Path) -> tuple[Door, Path | None]:

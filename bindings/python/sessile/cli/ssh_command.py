@@ -20,7 +20,7 @@ from ..ssh import SSHInfo
 from . import fds
 from .common import CONTEXT, LoginFailure, err, escaped, place, reason, run, until_ended
 from .ssh_escape import Disconnect, Keys
-from .ssh_forward import forward_dynamic, forward_local, forward_remote
+from .ssh_forward import forward_dynamic, forward_local, forward_remote, parse_forward
 from .ssh_login import Login
 from .tty import raw, size
 from .tty_modes import modes_of
@@ -181,8 +181,17 @@ def _load(target: str, login: str | None, port: int | None, identities: tuple[st
     return load(target, username=login, port=port, config=file, options=given)
 
 
+def _missing(identities: tuple[str, ...]) -> list[str]:
+    """Keys that were asked for and are not there; the agent may have one whose public half is."""
+    return [f"{path}: no such file" for path in identities if not {"%", "$"} & set(path)
+            and not any(os.path.exists(os.path.expanduser(path) + end) for end in ("", ".pub"))]
+
+
 def _forwards(config: HostConfig, given: dict[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
     own = [(option, text) for option, texts in given.items() for text in texts]
+    for option, text in own:
+        if option != "-D":
+            parse_forward(text, listen_zero=True)
     filed = [("-L", ":".join(words)) for words in config.local_forwards]
     filed += [("-R", ":".join(words)) for words in config.remote_forwards]
     return (*own, *filed, *(("-D", text) for text in config.dynamic_forwards))
@@ -233,7 +242,7 @@ def command(target: str, command_words: tuple[str, ...], port: int | None, login
     """
     try:
         config = _load(target, login, port, identities, jump, file, options)
-        for warning in () if quiet else config.warnings:
+        for warning in () if quiet else (*config.warnings, *_missing(identities)):
             err.print(Text(f"sessile: {warning}", "yellow"))
         text = " ".join(command_words) or config.remote_command
         wanted = Wanted(
