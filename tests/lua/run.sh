@@ -5,6 +5,7 @@
 # luajit, lua5.3, lua5.1), or with those that are named. A test that fails fails the run; so does a Lua that is named
 # and missing. Where the build has the program that embeds Lua, and no Lua is named, that is tested too: with all tests,
 # in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
+# Servers over each driver are met by openssl s_client, curl and ssh (peers.sh).
 # An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
 set -eu
 
@@ -17,6 +18,9 @@ trap 'rm -rf "$work"' EXIT
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=server.test \
     -addext subjectAltName=DNS:server.test -keyout "$work/server.key" -out "$work/server.crt" 2>/dev/null
+for name in host user; do
+    ssh-keygen -q -t ed25519 -N "" -C "$name" -f "$work/$name"
+done
 openssl pkcs8 -topk8 -in "$work/server.key" -out "$work/encrypted.key" -passout pass:secret -v2 aes-256-cbc
 
 export SESSILE_TEST_IDENTITY="$work" SESSILE_TREE="$tree" SESSILE_LUA_SOURCES="$tree/bindings/lua"
@@ -51,6 +55,12 @@ for lua; do
         echo "== $lua ${file##*/}"
         LUA_PATH="$sources" LUA_CPATH="$build/lua/$version/?.so;;" LUA_PATH_5_4="$sources" \
             $lua "$file" || { failed=$((failed + 1)); echo "FAILED: $lua ${file##*/}"; }
+    done
+    [ "${TESTS:-}" ] && continue
+    for driver in luv socket; do
+        echo "== $lua peers of sessile.$driver"
+        LUA_PATH="$sources" LUA_CPATH="$build/lua/$version/?.so;;" LUA_PATH_5_4="$sources" \
+            "$here/peers.sh" $driver $lua || { failed=$((failed + 1)); echo "FAILED: $lua peers of $driver"; }
     done
 done
 if [ "$host" ]; then
