@@ -121,3 +121,22 @@ if("5.4" IN_LIST lua_built AND SESSILE_LUA_LIBRARY AND NOT SESSILE_LUA_INCLUDE_D
     target_link_options(sessile_lua_host PRIVATE -rdynamic)
     set_target_properties(sessile_lua_host PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lua)
 endif()
+
+# The example of an application that embeds Lua, for 5.4 and for LuaJIT.
+function(sessile_lua_example name pkg)
+    pkg_check_modules(${name}_lua QUIET ${pkg})
+    if(${name}_lua_FOUND)
+        add_executable(${name} EXCLUDE_FROM_ALL examples/lua/host.c)
+        list(GET ${name}_lua_INCLUDE_DIRS 0 folder)
+        sessile_lua_sources(${name} ${folder})
+        target_link_libraries(${name} PRIVATE sessile_flags ${${name}_lua_LINK_LIBRARIES} m ${CMAKE_DL_LIBS})
+        set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lua)
+        add_dependencies(sessile_lua_examples ${name})
+    endif()
+endfunction()
+
+if(NOT SESSILE_LUA_INCLUDE_DIR)
+    add_custom_target(sessile_lua_examples)
+    sessile_lua_example(host_lua54 lua5.4)
+    sessile_lua_example(host_luajit luajit)
+endif()

@@ -5,6 +5,7 @@
 # luajit, lua5.3, lua5.1), or with those that are named. A test that fails fails the run; so does a Lua that is named
 # and missing. Where the build has the program that embeds Lua, and no Lua is named, that is tested too: with all tests,
 # in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
+# The examples run as well, that of Neovim where it is installed.
 # Servers over each driver are met by openssl s_client, curl and ssh (peers.sh).
 # An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
 set -eu
@@ -57,12 +58,23 @@ for lua; do
             $lua "$file" || { failed=$((failed + 1)); echo "FAILED: $lua ${file##*/}"; }
     done
     [ "${TESTS:-}" ] && continue
-    for driver in luv socket; do
+    for driver in luv socket cqueues; do
         echo "== $lua peers of sessile.$driver"
         LUA_PATH="$sources" LUA_CPATH="$build/lua/$version/?.so;;" LUA_PATH_5_4="$sources" \
             "$here/peers.sh" $driver $lua || { failed=$((failed + 1)); echo "FAILED: $lua peers of $driver"; }
     done
 done
+for example in host_lua54 host_luajit; do
+    [ -x "$build/lua/$example" ] && [ -z "${TESTS:-}" ] || continue
+    echo "== example $example"
+    "$build/lua/$example" "$tree/bindings/lua" "$tree/examples/lua/script.lua" ||
+        { failed=$((failed + 1)); echo "FAILED: example $example"; }
+done
+if [ -e "$build/lua/5.1/sessile/core.so" ] && command -v nvim >/dev/null && [ -z "${TESTS:-}" ]; then
+    echo "== example in Neovim"
+    LUA_PATH="$sources" LUA_CPATH="$build/lua/5.1/?.so;;" timeout 60 nvim --headless -u NONE -i NONE -n \
+        -c "luafile $here/neovim.lua" </dev/null || { failed=$((failed + 1)); echo "FAILED: example in Neovim"; }
+fi
 if [ "$host" ]; then
     export LUA_PATH_5_4="$sources"
     for arguments in "-s $here/sandbox.lua" "$here/failing.lua" "-f 1 ${SESSILE_FAIL_STEP:-61} $here/failing.lua"; do
