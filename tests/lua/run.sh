@@ -5,7 +5,7 @@
 # luajit, lua5.3, lua5.1), or with those that are named. A test that fails fails the run; so does a Lua that is named
 # and missing. Where the build has the program that embeds Lua, and no Lua is named, that is tested too: with all tests,
 # in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
-# The examples run as well, that of Neovim where it is installed.
+# The examples run as well, that of Neovim where it is installed; nginx.sh where SESSILE_NGINX says where nginx is.
 # Servers over each driver are met by openssl s_client, curl and ssh (peers.sh).
 # An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
 set -eu
@@ -74,6 +74,11 @@ if [ -e "$build/lua/5.1/sessile/core.so" ] && command -v nvim >/dev/null && [ -z
     echo "== example in Neovim"
     LUA_PATH="$sources" LUA_CPATH="$build/lua/5.1/?.so;;" timeout 60 nvim --headless -u NONE -i NONE -n \
         -c "luafile $here/neovim.lua" </dev/null || { failed=$((failed + 1)); echo "FAILED: example in Neovim"; }
+fi
+if [ "${SESSILE_NGINX:-}" ] && [ -z "${TESTS:-}" ]; then
+    echo "== nginx"
+    LUA_PATH="$sources" LUA_PATH_5_4="$sources" LUA_CPATH="$build/lua/5.4/?.so;;" \
+        "$here/nginx.sh" "$build" "$SESSILE_NGINX" lua5.4 || { failed=$((failed + 1)); echo "FAILED: nginx"; }
 fi
 if [ "$host" ]; then
     export LUA_PATH_5_4="$sources"

@@ -46,6 +46,23 @@ function commands.fail(process)
     return 7
 end
 
+-- Ends when four run it at the same time: those of one client that takes one after the other never do.
+local meeting = {}
+
+function commands.meet(process)
+    meeting[#meeting + 1] = process.wire
+    local all = meeting
+    if #all == 4 then
+        meeting = {}
+        all.complete = true
+        for _, wire in ipairs(all) do
+            wire:wake()
+        end
+    end
+    process.wire:wait(function() return all.complete or process.stream.over end)
+    process:write("met\n")
+end
+
 commands["size"] = function(process)
     local columns, rows = process:size()
     process:write(("%s %d %d\r\n"):format(process.term or "none", columns, rows))

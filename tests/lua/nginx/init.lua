@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- What the locations of nginx.conf do.
+
+local driver = require "sessile.ngx"
+local sessile = require "sessile"
+
+local folder = os.getenv("SESSILE_TEST_IDENTITY")
+
+local function read_file(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text
+end
+
+local trusted = assert(sessile.TLSConfig.client {trust_file = folder .. "/server.crt"})
+local host_key = assert(sessile.Key.read_public(read_file(folder .. "/host.pub")))
+local user_key = assert(sessile.Key.read(read_file(folder .. "/user")))
+
+local function failed(text)
+    ngx.status = 502
+    ngx.say(text)
+end
+
+function fetch()
+    local port, path = tonumber(ngx.var.arg_port), ngx.var.arg_path
+    local connection, problem = driver.open_connection("127.0.0.1", port, {
+        config = trusted, server_hostname = ngx.var.arg_host or "server.test", connect_timeout = 5,
+    })
+    if not connection then
+        return failed(problem)
+    end
+    assert(connection:write(("GET /%s HTTP/1.0\r\n\r\n"):format(path)))
+    repeat
+        local line = connection:read("l")
+    until line == "\r" or not line
+    local data = connection:read()
+    while data do
+        ngx.print(data)
+        data = connection:read()
+    end
+    connection:close(5)
+end
+
+local function connect()
+    local port = tonumber(ngx.var.arg_port)
+    local known = assert(sessile.KnownHosts.read(sessile.KnownHosts.line("127.0.0.1", port, host_key)))
+    return driver.connect("127.0.0.1", {
+        port = port, username = "alice", client_keys = {user_key}, known_hosts = known, connect_timeout = 5,
+    })
+end
+
+function run()
+    local client, problem = connect()
+    if not client then
+        return failed(problem)
+    end
+    local result
+    result, problem = client:run(ngx.unescape_uri(ngx.var.arg_command), {input = ngx.var.arg_input, timeout = 20})
+    client:close(5)
+    if not result then
+        return failed(problem)
+    end
+    ngx.print(result.stdout)
+    ngx.say("status ", result.exit_status)
+end
+
+-- A command that goes on is given up, and the connection is of use still.
+function timeout()
+    local client = assert(connect())
+    local process = assert(client:create_process("cat"))
+    local _, problem = process:read(nil, 0.1)
+    process:abort()
+    local result = assert(client:run("fail"))
+    client:close(5)
+    ngx.say(problem, " ", result.exit_status)
+end
