@@ -147,12 +147,12 @@ function suite.tls(driver, case)
     case("megabytes come back as they were sent", function()
         local server = tls_server(driver, echo)
         local connection = assert(driver.open_connection(LOCAL, server.port, client_options()))
-        local sent, got = ("0123456789abcdef"):rep(256 * 1024), nil
+        local sent = ("0123456789abcdef"):rep(256 * 1024)
         driver.spawn(function()
             assert(connection:write(sent))
             assert(connection:finish())
         end)
-        got = assert(connection:read("a"))
+        local got = assert(connection:read("a"))
         equal(#got, #sent)
         equal(got == sent, true)
         assert(connection:close())
@@ -304,9 +304,7 @@ function suite.ssh(driver, case)
     -- In PUC's Lua 5.1 nothing can wait in a for loop's iterator.
     local in_iterators = coroutine.wrap(function()
         return pcall(function()
-            for _ in coroutine.yield do
-                return
-            end
+            for _ in coroutine.yield do end
         end)
     end)
     if in_iterators() == nil then

@@ -5,7 +5,8 @@
 # luajit, lua5.3, lua5.1), or with those that are named. A test that fails fails the run; so does a Lua that is named
 # and missing. Where the build has the program that embeds Lua, and no Lua is named, that is tested too: with all tests,
 # in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
-# The examples run as well, that of Neovim where it is installed; nginx.sh where SESSILE_NGINX says where nginx is.
+# The examples run as well, that of Neovim where it is installed; nginx.sh where SESSILE_NGINX says where nginx is;
+# interop.py where SESSILE_PYTHON and SESSILE_C say where the Python module and the examples in C are.
 # Servers over each driver are met by openssl s_client, curl and ssh (peers.sh).
 # An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
 set -eu
@@ -79,6 +80,14 @@ if [ "${SESSILE_NGINX:-}" ] && [ -z "${TESTS:-}" ]; then
     echo "== nginx"
     LUA_PATH="$sources" LUA_PATH_5_4="$sources" LUA_CPATH="$build/lua/5.4/?.so;;" \
         "$here/nginx.sh" "$build" "$SESSILE_NGINX" lua5.4 || { failed=$((failed + 1)); echo "FAILED: nginx"; }
+fi
+if [ "${SESSILE_PYTHON:-}" ] && [ "${SESSILE_C:-}" ] && [ -z "${TESTS:-}" ]; then
+    for lua in lua5.4 luajit; do
+        echo "== $lua with Python and C"
+        LUA_PATH="$sources" LUA_PATH_5_4="$sources" LUA_CPATH="$build/lua/$(version_of $lua)/?.so;;" \
+            "${SESSILE_PYTHON_PROGRAM:-python3}" -B "$here/interop.py" $lua ||
+            { failed=$((failed + 1)); echo "FAILED: $lua with Python and C"; }
+    done
 fi
 if [ "$host" ]; then
     export LUA_PATH_5_4="$sources"

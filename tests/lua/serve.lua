@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- serve.lua DRIVER PORTS: servers for peers.sh, until somebody runs the command "stop": TLS that echoes lines, HTTPS, and
--- SSH. Their ports are written to the file PORTS. What certificates and keys they need is in SESSILE_TEST_IDENTITY.
+-- serve.lua DRIVER PORTS: servers for peers.sh, until somebody runs the command "stop": TLS that echoes lines, HTTPS,
+-- and SSH. Their ports are written to the file PORTS. What certificates and keys they need is in SESSILE_TEST_IDENTITY.
 
 local driver_name, ports_file = ...
 local driver = require("sessile." .. driver_name)

@@ -46,13 +46,14 @@ local function begin_tls(loop, io, options, begin)
 end
 
 local function connect_tls(loop, io, host, options)
-    local config, text, code = options.config, nil, nil
+    local config = options.config
     if not config then
-        config, text, code = tls.TLSConfig.client()
-        if not config then
+        local made, text, code = tls.TLSConfig.client()
+        if not made then
             io:abort()
             return nil, text, code
         end
+        config = made
     end
     return begin_tls(loop, io, options, function(session)
         return session:tls_connect(config, options.server_hostname or host, options)

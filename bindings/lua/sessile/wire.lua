@@ -258,7 +258,8 @@ function Wire:close(timeout)
     if not self.session.over then
         self.session:finish()
     end
-    local closed, problem = self:wait(function() return self.is_gone end, self:deadline(timeout or self.shutdown_timeout))
+    local deadline = self:deadline(timeout or self.shutdown_timeout)
+    local closed, problem = self:wait(function() return self.is_gone end, deadline)
     if not closed then
         self:abort()
         return nil, problem

@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- interop.lua tls|ssh client|server: one end of interop.py, in Lua on libuv; its wire is file descriptor 0. A client
+-- sends a megabyte, which the server sends back (SSH: the command "cat", with status 5), and says how it went.
+
+local protocol, role = ...
+local driver = require "sessile.luv"
+local harness = require "harness"
+local sessile = require "sessile"
+local uv = require "luv"
+
+local DATA = ("0123456789abcdef"):rep(65536)
+local folder = os.getenv("SESSILE_TEST_IDENTITY")
+local identity = harness.identity()
+local wire = uv.new_pipe(false)
+assert(wire:open(0))
+
+local function echo(flow)
+    local data = flow:read()
+    while data do
+        assert(flow:write(data))
+        data = flow:read()
+    end
+end
+
+local ends = {tls = {}, ssh = {}}
+
+function ends.tls.server()
+    local config = assert(sessile.TLSConfig.server {certificate = identity.certificate, key = identity.key})
+    local connection = assert(driver.start_tls(wire, {server_side = true, config = config}))
+    echo(connection)
+    assert(connection:close())
+end
+
+function ends.tls.client()
+    local config = assert(sessile.TLSConfig.client {trust = identity.certificate})
+    local connection = assert(driver.start_tls(wire, {config = config, server_hostname = "server.test"}))
+    driver.spawn(function()
+        assert(connection:write(DATA))
+        assert(connection:finish())
+    end)
+    assert(assert(connection:read("a")) == DATA, "something else came back")
+    assert(connection:close())
+end
+
+function ends.ssh.server()
+    local allowed = assert(sessile.Key.read_public(harness.read_file(folder .. "/user.pub")))
+    assert(driver.serve(wire, {
+        server_host_keys = {folder .. "/host"},
+        handler = {public_key = function(_, _, key) return key == allowed end},
+        process_factory = function(process)
+            echo(process)
+            return 5
+        end,
+    }))
+end
+
+function ends.ssh.client()
+    local host = assert(sessile.Key.read_public(harness.read_file(folder .. "/host.pub")))
+    local client = assert(driver.connect("server.test", {
+        over = wire, username = "alice", client_keys = {folder .. "/user"},
+        accept_host_key = function(_, _, key) return key == host end,
+    }))
+    local result = assert(client:run("cat", {input = DATA, timeout = 30}))
+    assert(result.stdout == DATA and result.exit_status == 5, "something else came back")
+    assert(client:close())
+end
+
+driver.spawn(ends[protocol][role], function(problem)
+    io.stderr:write(tostring(problem), "\n")
+    os.exit(1)
+end)
+uv.run()

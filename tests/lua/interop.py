@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lua with Python, both protocols in both roles, and a TLS client in Lua with C: over a socketpair.
+
+interop.py LUA...: what runs Lua, with the environment that its modules are found by; SESSILE_PYTHON: the folder that has
+the Python module; SESSILE_C: the one with the example programs in C; SESSILE_TEST_IDENTITY: certificates and keys.
+interop.py --end PROTOCOL ROLE: one end in Python, whose wire is file descriptor 0.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+DATA = b"0123456789abcdef" * 65536
+HERE = Path(__file__).parent
+IDENTITY = Path(os.environ["SESSILE_TEST_IDENTITY"])
+SECONDS = 60
+
+
+async def python_end(protocol: str, role: str) -> None:
+    import sessile
+    import sessile.asyncio
+
+    wire = socket.socket(fileno=os.dup(0))
+    loop = asyncio.get_running_loop()
+
+    async def connect(factory, *_):
+        return await loop.create_connection(factory, sock=wire)
+
+    if (protocol, role) == ("tls", "client"):
+        config = sessile.TLSConfig(sessile.Role.CLIENT)
+        config.trust_file(str(IDENTITY / "server.crt"))
+        reader, writer = await sessile.asyncio.open_connection(sock=wire, ssl=config, server_hostname="server.test")
+        writer.write(DATA)
+        writer.write_eof()
+        assert await reader.read() == DATA
+        writer.close()
+        await writer.wait_closed()
+    elif protocol == "tls":
+        config = sessile.TLSConfig(sessile.Role.SERVER)
+        config.set_certificate_file(str(IDENTITY / "server.crt"))
+        config.set_key_file(str(IDENTITY / "server.key"))
+        reader, writer = await asyncio.open_connection(sock=wire)
+        reader, writer = await sessile.asyncio.start_tls_streams(reader, writer, config, server_side=True)
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    elif role == "server":
+        await ssh_server(wire)
+    else:
+        key = sessile.Key.read_public((IDENTITY / "host.pub").read_bytes())
+        async with sessile.asyncio.connect(
+            "server.test", username="alice", client_keys=[IDENTITY / "user"], over=connect,
+            accept_host_key=lambda host, port, shown: shown == key,
+        ) as client:
+            result = await client.run("cat", input=DATA, timeout=SECONDS)
+            assert (result.stdout, result.exit_status) == (DATA, 5)
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def ssh_server(wire: socket.socket) -> None:
+    """A server listens: what arrives at the wire is handed on to it."""
+    import sessile
+    import sessile.asyncio
+
+    class Handler(sessile.asyncio.SSHServerHandler):
+        async def public_key(self, user, key):
+            return key == sessile.Key.read_public((IDENTITY / "user.pub").read_bytes())
+
+    async def run(process):
+        while data := await process.stdin.read(65536):
+            process.stdout.write(data)
+            await process.stdout.drain()
+        return 5
+
+    key = sessile.Key.read((IDENTITY / "host").read_bytes())
+    async with await sessile.asyncio.listen(
+        "127.0.0.1", 0, server_host_keys=[key], handler=Handler, process_factory=run
+    ) as server:
+        near = await asyncio.open_connection(sock=wire)
+        far = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(copy(near[0], far[1]), copy(far[0], near[1]))
+
+
+def pair(one: list[str], other: list[str], needed: str) -> None:
+    """Run two programs whose descriptors 0 and 1 are the ends of a socketpair; both must be content."""
+    left, right = socket.socketpair()
+    programs = []
+    for command, end in ((one, left), (other, right)):
+        programs.append(subprocess.Popen(command, stdin=end, stdout=end))
+        end.close()
+    statuses = [program.wait(SECONDS) for program in programs]
+    if any(statuses):
+        sys.exit(f"interop: {needed}: statuses {statuses}")
+    print("interop:", needed)
+
+
+def main(lua: list[str]) -> None:
+    def in_lua(protocol: str, role: str) -> list[str]:
+        return [*lua, str(HERE / "interop.lua"), protocol, role]
+
+    def in_python(protocol: str, role: str) -> list[str]:
+        return [sys.executable, str(HERE / "interop.py"), "--end", protocol, role]
+
+    pipe = os.environ["SESSILE_C"] + "/tls_pipe"
+    in_c = [pipe, "--server", "--echo", "--cert", str(IDENTITY / "server.crt"), "--key", str(IDENTITY / "server.key")]
+    pair(in_lua("tls", "client"), in_lua("tls", "server"), "TLS, Lua to Lua")
+    pair(in_lua("tls", "client"), in_python("tls", "server"), "TLS, Lua to Python")
+    pair(in_python("tls", "client"), in_lua("tls", "server"), "TLS, Python to Lua")
+    pair(in_lua("tls", "client"), in_c, "TLS, Lua to C")
+    pair(in_lua("ssh", "client"), in_lua("ssh", "server"), "SSH, Lua to Lua")
+    pair(in_lua("ssh", "client"), in_python("ssh", "server"), "SSH, Lua to Python")
+    pair(in_python("ssh", "client"), in_lua("ssh", "server"), "SSH, Python to Lua")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--end":
+        sys.path.insert(0, os.environ["SESSILE_PYTHON"])
+        asyncio.run(python_end(*sys.argv[2:]))
+    else:
+        main(sys.argv[1:])
