@@ -6,7 +6,8 @@ Client and server are in one process and on one event loop, protocols on both si
 and cipher suite. `echo N`: the client sends N bytes, and sends again when as many have come back. `bulk`: 64 KiB at a
 time in one direction, as the transport's flow control lets it. Connections stay open from round to round.
 
-aiofastnet brings sockets of its own along with its TLS; the row "Sessile on aiofastnet" is Sessile's TLS on those.
+aiofastnet brings sockets of its own along with its TLS; the row "Sessile on aiofastnet" is Sessile's TLS on those. "no
+TLS" is the event loop's plain connection: what is left of the others' time when that is taken off is their TLS.
 Ratios are by CPU time, which is all of the time where nothing else runs; the JSON has wall time too.
 """
 import asyncio
@@ -21,6 +22,7 @@ import rounds as r
 HOST = "127.0.0.1"
 CHUNK = 64 * 1024
 BULK = 4 * 1024 * 1024
+PLAIN = "no TLS"
 GOALS = {"asyncio": {"ssl": 2.0, "aiofastnet": 1.0}, "uvloop": {"ssl": 1.6, "aiofastnet": 1.0}}
 
 
@@ -134,13 +136,17 @@ class Ways:
         self.fast = aiofastnet
 
     def names(self):
-        return ["Sessile", "ssl"] + (["aiofastnet", "Sessile on aiofastnet"] if self.fast else [])
+        return ["Sessile", "ssl"] + (["aiofastnet", "Sessile on aiofastnet"] if self.fast else []) + [PLAIN]
 
     async def sessile(self, loop, server, client):
         made = await self.aio.create_server(server, HOST, 0, ssl=self.sessile_server)
         connection = await self.aio.create_connection(client, HOST, port_of(made), ssl=self.sessile_client,
                                                       server_hostname="localhost")
         return made, connection
+
+    async def plain(self, loop, server, client):
+        made = await loop.create_server(server, HOST, 0)
+        return made, await loop.create_connection(client, HOST, port_of(made))
 
     async def loops_own(self, loop, server, client):
         made = await loop.create_server(server, HOST, 0, ssl=self.ssl_server)
@@ -174,10 +180,10 @@ class Ways:
 
     async def open(self, name, loop, server, client):
         make = {"Sessile": self.sessile, "ssl": self.loops_own, "aiofastnet": self.aiofastnet,
-                "Sessile on aiofastnet": self.sessile_on_aiofastnet}[name]
+                "Sessile on aiofastnet": self.sessile_on_aiofastnet, PLAIN: self.plain}[name]
         made, (transport, protocol) = await make(loop, server, client)
-        cipher, version, _ = transport.get_extra_info("cipher")
-        if (cipher, version) != (r.SUITE, "TLSv1.3"):
+        cipher, version, _ = transport.get_extra_info("cipher", ("no cipher", "no TLS", 0))
+        if name != PLAIN and (cipher, version) != (r.SUITE, "TLSv1.3"):
             raise SystemExit(f"{name} runs with {version}, {cipher}")
         return made, transport, protocol
 

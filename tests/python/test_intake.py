@@ -2,6 +2,7 @@
 """The extension's part of sessile.asyncio: how bytes get from a transport into a session, and from it to a protocol."""
 
 import asyncio
+import concurrent.futures
 import gc
 import weakref
 
@@ -209,6 +210,46 @@ def test_a_freed_session_is_told_of(ends):
         wire.put(sent)
 
 
+def test_a_session_that_is_freed_by_what_arrives(ends):
+    one, other, stream, theirs, wire = ends
+    sent = written(one, stream, b"data") + b"\x17\x03\x03\x00\x20" + bytes(32)
+    theirs.stream.on_data = lambda _: other.free()
+    wire.put(sent)
+    with pytest.raises(sessile.GoneError):
+        wire.data_received(b"more")
+
+
+def test_a_room_that_is_lent_cannot_be_resized(ends):
+    holder, wire = Wire(ends[1]), ends[4]
+    holder.get_buffer(-1)
+    room = wire.get_buffer(-1)
+    whole = room.obj
+    room.release()
+    with pytest.raises(BufferError):
+        whole.clear()
+    wire.buffer_updated(0)
+    whole.clear()
+    holder.release()
+
+
+def test_a_session_is_busy_in_another_thread(ends):
+    one, other, stream, theirs, wire = ends
+    sent = [written(one, stream, data) for data in (b"first", b"data")]
+    second, raised = Wire(other), []
+    theirs.stream.on_data = lambda _: raised.append(elsewhere(second.put, sent[1]))
+    wire.put(sent[0])
+    assert isinstance(raised[0], sessile.BusyError) and second.waiting == len(sent[1])
+    theirs.stream.on_data = raised.append
+    second.offer()
+    assert raised[1:] == [b"data"] and second.waiting == 0
+
+
+def elsewhere(call, *arguments):
+    """What a call raises in a thread of its own."""
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        return threads.submit(call, *arguments).exception()
+
+
 # ---- Methods in C ----
 
 
@@ -329,6 +370,50 @@ def test_what_a_protocol_raises_goes_to_the_transport(identity):
     protocol.data_received = interrupt
     with pytest.raises(KeyboardInterrupt):
         flow.arrived(b"key")
+
+
+def test_a_wire_that_raises_is_told_of_and_nothing_is_left(identity):
+    one, other, mine, theirs = tls_pair(identity)
+    transport = Transport(mine.stream)
+    transport.flow.writing = True
+    one.on_send = lambda data: {}[len(data)]
+    transport.flow.write(b"12345")
+    assert [name for name, _ in transport.log] == ["raised"] and "KeyError" in transport.log[0][1]
+    assert not transport.flow.busy and isinstance(one.error, sessile.Error)
+
+    one, other, mine, theirs = tls_pair(identity)
+    transport = Transport(mine.stream)
+
+    def interrupt(data):
+        raise KeyboardInterrupt
+
+    one.on_send = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        transport.flow.put(b"12345")
+    assert not transport.log and not transport.flow.busy
+
+
+def test_nothing_is_lost_where_the_session_is_busy_in_another_thread(identity):
+    one, other, mine, theirs = tls_pair(identity)
+    transport = Transport(mine.stream)
+    transport.flow.writing = True
+    raised = []
+    mine.stream.on_data = lambda data: raised.extend(
+        elsewhere(call, data) for call in (transport.flow.write, transport.flow.put))
+    theirs.stream.write(b"data")
+    pump(one, other)
+    assert [type(error) for error in raised] == 2 * [sessile.BusyError]
+    transport.flow.write(b"data")
+    pump(one, other)
+    assert theirs.data == b"data" and not transport.log
+
+
+def test_views_that_are_not_plain_are_the_transports_matter(identity):
+    transport = Transport(tls_pair(identity)[2].stream)
+    transport.flow.writing = True
+    every_other = memoryview(b"a.b.c.")[::2]
+    transport.flow.write(every_other)
+    assert transport.log == [("write", every_other)]
 
 
 def test_a_flow_is_collected(identity):

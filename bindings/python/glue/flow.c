@@ -25,6 +25,26 @@ static PyObject *call_one(PyObject *object, enum method method, PyObject *argume
     return PyObject_VectorcallMethod(methods[method], arguments, 2, NULL);
 }
 
+/* Something of the application's raised, or of a transport's below: that is for the loop's exception handler, and the
+ * end of the session. Returns -1 with what is no Exception. */
+static int tell_raised(Flow *self)
+{
+    PyObject *type, *value, *traceback, *result;
+
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback)
+        PyException_SetTraceback(value, traceback);
+    result = call_one(self->transport, RAISED, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
 /* ---- Calls of a stream, whose errors are none of the protocol's business ---- */
 
 static sessile_stream *stream_pin(Flow *self, Handle **held)
@@ -51,7 +71,8 @@ static int consume(Flow *self, size_t size)
     return result;
 }
 
-/* *taken: how many bytes the stream has taken. Where it is over, that is all: the protocol learns it otherwise. */
+/* *taken: how many bytes the stream has taken. Where it is over, that is all: the protocol learns it otherwise. A
+ * callback that raises leaves a session of which nobody knows what has gone out: it is ended. */
 static int put(Flow *self, const Py_buffer *view, size_t *taken)
 {
     Handle *held = NULL;
@@ -68,31 +89,18 @@ static int put(Flow *self, const Py_buffer *view, size_t *taken)
     result = call_leave();
     self->busy = 0;
     handle_unpin(held);
+    if (result < 0)
+        return tell_raised(self);
+    if (count == SESSILE_ERR_BUSY) {
+        error_raise(count, NULL);
+        return -1;
+    }
     if (count >= 0)
         *taken = (size_t)count;
-    return result;
+    return 0;
 }
 
 /* ---- Reading ---- */
-
-/* The application's code raised: that is for the loop's exception handler. */
-static int tell_raised(Flow *self)
-{
-    PyObject *type, *value, *traceback, *result;
-
-    if (!PyErr_ExceptionMatches(PyExc_Exception))
-        return -1;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback)
-        PyException_SetTraceback(value, traceback);
-    result = call_one(self->transport, RAISED, value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
 
 static PyObject *deliver(Flow *self, PyObject *data)
 {
@@ -143,8 +151,10 @@ static PyObject *flow_write(PyObject *object, PyObject *data)
 
     if (!self->writing || self->busy || !is_octets(data))
         return call_one(self->transport, WRITE, data);
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
-        return NULL;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        PyErr_Clear();
+        return call_one(self->transport, WRITE, data);
+    }
     size = (size_t)view.len;
     result = size ? put(self, &view, &taken) : 0;
     PyBuffer_Release(&view);

@@ -7,7 +7,9 @@
  * whole process, so that a wire on which nothing waits holds no memory. While it is lent, others are given one of their
  * own. The front of a room is left free for what is kept: it is moved there, and all is offered in one piece.
  *
- * What arrives while the session is at work is added to what is kept, which the session is not looking at then. */
+ * What arrives while the session is at work is added to what is kept, which the session is not looking at then.
+ *
+ * The GIL is what guards the shared room: event loops of several threads lend it in turn. */
 #include <string.h>
 
 #include "glue.h"
@@ -27,7 +29,7 @@ struct bytes {
 
 struct room {
     unsigned char *data; /* NULL: none */
-    PyObject *own;       /* a bytearray that it is; NULL: the shared one */
+    PyObject *own;       /* a memoryview, which keeps its bytearray from being resized; NULL: the shared one */
     size_t front, size;
 };
 
@@ -46,6 +48,12 @@ static PyObject *balance_name;
 static size_t kept_size(const Intake *self)
 {
     return self->kept.end - self->kept.start;
+}
+
+/* Not to be used where nothing is kept. */
+static unsigned char *kept_data(const Intake *self)
+{
+    return self->kept.data + self->kept.start;
 }
 
 static void bytes_free(struct bytes *bytes)
@@ -88,6 +96,8 @@ static int bytes_add(struct bytes *bytes, const unsigned char *data, size_t size
 
 static int room_take(struct room *room, size_t front)
 {
+    PyObject *whole;
+
     *room = (struct room){.front = front, .size = SHARED_SIZE};
     if (!shared_is_lent && front + LEAST_ROOM <= SHARED_SIZE) {
         shared_is_lent = 1;
@@ -95,10 +105,12 @@ static int room_take(struct room *room, size_t front)
         return 0;
     }
     room->size = front + LEAST_ROOM;
-    if (!(room->own = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)room->size)))
+    if (!(whole = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)room->size)))
         return -1;
-    room->data = (unsigned char *)PyByteArray_AsString(room->own);
-    return 0;
+    if ((room->own = PyMemoryView_FromObject(whole)))
+        room->data = (unsigned char *)PyByteArray_AsString(whole);
+    Py_DECREF(whole);
+    return room->own ? 0 : -1;
 }
 
 static void room_leave(struct room *room)
@@ -112,25 +124,23 @@ static void room_leave(struct room *room)
 /* Behind the front. A view of the shared room is always valid; one of another room holds it. */
 static PyObject *room_view(const struct room *room)
 {
-    PyObject *whole, *from, *slice, *view = NULL;
+    PyObject *from, *slice, *view;
 
     if (!room->own)
         return PyMemoryView_FromMemory((char *)room->data + room->front, (Py_ssize_t)(room->size - room->front),
                                        PyBUF_WRITE);
-    whole = PyMemoryView_FromObject(room->own);
     from = PyLong_FromSize_t(room->front);
     slice = from ? PySlice_New(from, NULL, NULL) : NULL;
-    if (whole && slice)
-        view = PyObject_GetItem(whole, slice);
+    view = slice ? PyObject_GetItem(room->own, slice) : NULL;
     Py_XDECREF(slice);
     Py_XDECREF(from);
-    Py_XDECREF(whole);
     return view;
 }
 
 /* ---- Offering ---- */
 
-/* One receive. *taken: what it took, also where it leads to an exception (-1); all, where the session has failed. */
+/* One receive. *taken: what it took, also where it leads to an exception (-1); all, where the session has failed. A
+ * callback may have freed it. */
 static int receive(Intake *self, const unsigned char *data, size_t size, size_t *taken)
 {
     Handle *held = NULL;
@@ -144,9 +154,8 @@ static int receive(Intake *self, const unsigned char *data, size_t size, size_t 
         count = sessile_session_receive(session, data, size);
         result = call_leave();
         *taken = count < 0 ? size : (size_t)count;
-        if (result == 0 && count < 0 && sessile_session_error(session) == SESSILE_ERR_BUSY) {
+        if (result == 0 && count < 0 && error_receive((PyObject *)held) < 0) {
             *taken = 0;
-            error_raise(SESSILE_ERR_BUSY, NULL);
             result = -1;
         }
     }
@@ -161,7 +170,8 @@ static int keep_rest(Intake *self, const unsigned char *data, size_t size)
 
     if (!size)
         return 0;
-    if (bytes_add(&rest, data, size) < 0 || bytes_add(&rest, self->kept.data + self->kept.start, kept_size(self)) < 0) {
+    if (bytes_add(&rest, data, size) < 0 ||
+        (self->kept.data && bytes_add(&rest, kept_data(self), kept_size(self)) < 0)) {
         bytes_free(&rest);
         return -1;
     }
@@ -245,13 +255,14 @@ static int is_attached(const Intake *self)
 static PyObject *intake_attach(PyObject *object, PyObject *session)
 {
     Intake *self = (Intake *)object;
+    PyObject *before = self->session;
     Handle *held = NULL;
 
     if (!handle_pin(session, &kind_session, 0, &held))
         return NULL;
     handle_unpin(held);
-    Py_XDECREF(self->session);
     self->session = Py_NewRef(session);
+    Py_XDECREF(before);
     Py_RETURN_NONE;
 }
 
@@ -265,20 +276,40 @@ static PyObject *intake_get_buffer(PyObject *object, PyObject *hint)
     return room_view(&self->room);
 }
 
+static int offer_again(Intake *self)
+{
+    self->again = 1;
+    return self->offering ? 0 : offer(self, NULL, 0);
+}
+
+/* Whether the session would leave what is kept and so many bytes more as they are. */
+static int is_too_little(const Intake *self, size_t count)
+{
+    sessile_session *session = handle_peek(self->session, &kind_session);
+
+    return session && !self->offering && self->kept.data && kept_size(self) + count < sessile_session_want(session);
+}
+
+/* Behind what is kept. */
+static int offer_more(Intake *self, const unsigned char *data, size_t count)
+{
+    int too_little = is_too_little(self, count);
+
+    if (bytes_add(&self->kept, data, count) < 0)
+        return -1;
+    return too_little ? 0 : offer_again(self);
+}
+
 /* What is kept fits into the room's front, unless more was kept meanwhile. */
 static int offer_room(Intake *self, struct room *room, size_t count)
 {
     size_t before = kept_size(self);
     const unsigned char *arrived = room->data + room->front;
 
-    if (self->offering || before > room->front) {
-        if (bytes_add(&self->kept, arrived, count) < 0)
-            return -1;
-        self->again = 1;
-        return self->offering ? 0 : offer(self, NULL, 0);
-    }
+    if (self->offering || before > room->front || is_too_little(self, count))
+        return offer_more(self, arrived, count);
     if (before)
-        memcpy(room->data + room->front - before, self->kept.data + self->kept.start, before);
+        memcpy(room->data + room->front - before, kept_data(self), before);
     bytes_free(&self->kept);
     return before + count ? offer(self, arrived - before, before + count) : 0;
 }
@@ -315,12 +346,6 @@ static PyObject *intake_preload(PyObject *object, PyObject *argument)
     return offered(result);
 }
 
-static int offer_again(Intake *self)
-{
-    self->again = 1;
-    return self->offering ? 0 : offer(self, NULL, 0);
-}
-
 static PyObject *intake_offer(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -335,13 +360,10 @@ static PyObject *intake_data_received(PyObject *object, PyObject *data)
 
     if (!is_attached(self) || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
         return NULL;
-    if (self->offering || self->kept.data) {
-        result = bytes_add(&self->kept, view.buf, (size_t)view.len);
-        if (result == 0)
-            result = offer_again(self);
-    } else {
+    if (self->offering || self->kept.data)
+        result = offer_more(self, view.buf, (size_t)view.len);
+    else
         result = view.len ? offer(self, view.buf, (size_t)view.len) : 0;
-    }
     PyBuffer_Release(&view);
     return offered(result);
 }

@@ -92,7 +92,7 @@ static PyObject *slot_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     self = first_free == NONE && entries_grow() < 0 ? NULL : (Slot *)PyType_GenericAlloc(type, 0);
     if (!self || first_free == NONE) {
         Py_DECREF(weak);
-        Py_XDECREF(self);
+        Py_XDECREF((PyObject *)self);
         return NULL;
     }
     self->number = entry_take(weak);

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -107,9 +108,17 @@ class Session(Owner):
         self._over = False
         self._begun = False
         self._streams: dict[int, Stream] = {}
-        self._known: WeakValueDictionary[int, Stream] = WeakValueDictionary()
-        self._questions: WeakValueDictionary[int, Question] = WeakValueDictionary()
         self._wire: Stream | None = None
+
+    # Not there before they are needed: most sessions have no questions and no channels most of the time.
+
+    @cached_property
+    def _known(self) -> WeakValueDictionary[int, Stream]:
+        return WeakValueDictionary()
+
+    @cached_property
+    def _questions(self) -> WeakValueDictionary[int, Question]:
+        return WeakValueDictionary()
 
     @classmethod
     def _adopt(cls, handle: Handle) -> Session:

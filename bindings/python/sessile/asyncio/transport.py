@@ -261,7 +261,7 @@ class StreamTransport(asyncio.Transport):
         self._consumed(len(data))
 
     def _raised(self, error: Exception) -> None:
-        """The flow's call: the protocol has."""
+        """The flow's call: the protocol has, or something on the way of a write."""
         self._wire.raised(error)
 
     def _consumed(self, size: int) -> None:

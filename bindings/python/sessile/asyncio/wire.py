@@ -36,6 +36,10 @@ class Wire(_sessile.Intake, asyncio.BufferedProtocol):  # pyright: ignore[report
     """The protocol of the transport below. It is a buffered one, and takes ``data_received`` as well, for transports
     that know nothing else. Subclasses say what runs over it: ``_connected``, ``_held`` and ``_finished``."""
 
+    # A connection has so many attributes that a dictionary of all of them would cost more than a kibibyte.
+    __slots__ = ("session", "kept", "_loop", "_close_timeout", "_below", "_lost", "_done", "_resuming", "_lost_error",
+                 "_refusal", "_timer")
+
     session: Session
 
     def __init__(
