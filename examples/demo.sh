@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # TLS: one file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. SSH: a larger file, with
-# the system's own client and server at the other end. Python: both, from asyncio. Checks every copy by SHA-256 and
-# tells what went through each session.
+# the system's own client and server at the other end. Python: both, from asyncio. Lua: both, from LuaSocket. Checks every copy by
+# SHA-256 and tells what went through each session.
 #
-# Usage: demo.sh [BINDIR [MODULE [PYTHON]]]
+# Usage: demo.sh [BINDIR [MODULE [PYTHON [LUA_MODULES]]]]
 #   BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
 #   MODULE: the folder that Python's module is imported from; else build/python/python; PYTHON: what it is built for
+#   LUA_MODULES: the folder with those of Lua; else build/lua/lua
 set -euo pipefail
 export LC_NUMERIC=C
 
@@ -19,7 +20,12 @@ module=${2:-$here/../build/python/python}
 [ -e "$module/sessile/__init__.py" ] || { echo "demo: $module has no module: run \"./run demo\"" >&2; exit 1; }
 module=$(cd "$module" && pwd)
 python=${3:-python3}
-for tool in "$python" openssl curl sha256sum tar ssh ssh-keygen; do
+lua_modules=${4:-$here/../build/lua/lua}
+[ -e "$lua_modules/5.4/sessile/core.so" ] ||
+    { echo "demo: $lua_modules has no module: run \"./run demo\"" >&2; exit 1; }
+lua_modules=$(cd "$lua_modules" && pwd)
+sources=$here/../bindings/lua
+for tool in "$python" lua5.4 luajit openssl curl sha256sum tar ssh ssh-keygen; do
     command -v $tool >/dev/null || { echo "demo: $tool is not installed" >&2; exit 1; }
 done
 
@@ -368,6 +374,20 @@ check "$(sum_of python.copy)" "$sum" "the same file"
 line "ssh" "$(rate $((2 * size)) "$(number ssh_seconds attempt.err)"), there and back"
 python_facts kex attempt.err peer
 check "$(sum_of python.there) $(sum_of python.back)" "$sum $sum" "the same file, twice"
+
+section "Lua: plain code on LuaSocket, at our server in C and the system's sshd"
+for lua in lua5.4:5.4 luajit:5.1; do
+    rm -f lua.copy lua.there lua.back
+    note "$("${lua%:*}" -v 2>&1 | cut -d' ' -f1-2)"
+    attempt demo.lua env LUA_PATH="$sources/?.lua;$sources/?/init.lua;;" LUA_CPATH="$lua_modules/${lua#*:}/?.so;;" \
+        "${lua%:*}" "$here/demo.lua" "$work" "$https_port" "$sshd_port" "$me" parcel
+    line "https" "$(rate "$(size_of lua.copy)" "$(number https_seconds attempt.err)")"
+    python_facts version attempt.err group
+    check "$(sum_of lua.copy)" "$sum" "the same file"
+    line "ssh" "$(rate $((2 * size)) "$(number ssh_seconds attempt.err)"), there and back"
+    python_facts kex attempt.err peer
+    check "$(sum_of lua.there) $(sum_of lua.back)" "$sum $sum" "the same file, twice"
+done
 
 echo
 if [ $failures = 0 ]; then

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- luasec.lua [SECONDS]: this module on LuaSocket against LuaSec, in one process and one run: throughput through TCP on
--- this machine, handshakes, and what one receive costs. Both ends are of the same kind, of TLS 1.3, with one certificate;
--- rounds of the two take turns, so that what else the machine does is the same for both. SESSILE_BENCH_IDENTITY:
+-- this machine, handshakes, and what one receive costs. Both ends are of the same kind, of TLS 1.3, with one
+-- certificate; rounds of the two take turns, so that what else the machine does is the same. SESSILE_BENCH_IDENTITY:
 -- the folder with server.crt and server.key. Prints a table; JSON lines go to the file in SESSILE_BENCH_JSON.
 
 local sessile = require "sessile"
