@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # TLS: one file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. SSH: a larger file, with
-# the system's own client and server at the other end. Python: both, from asyncio. Lua: both, from LuaSocket. Checks every copy by
-# SHA-256 and tells what went through each session.
+# the system's own client and server at the other end. Python: both, from asyncio. Lua: both, from LuaSocket. Checks
+# every copy by SHA-256 and tells what went through each session.
 #
 # Usage: demo.sh [BINDIR [MODULE [PYTHON [LUA_MODULES]]]]
 #   BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
