@@ -131,7 +131,7 @@ def test_a_new_key_asks_for_its_passphrase_twice(home, terminal):  # noqa: F811
     terminal.type("two")
     terminal.wait_for("(?s)passphrase for it.*passphrase for it .*: *$")
     terminal.type("three four")
-    terminal.wait_for("(?s)The same again: .*The same again: *$")
+    terminal.wait_for("(?s)The same again:.*The same again: *$")
     terminal.type("three four")
     terminal.wait_for(r"\+----\[SHA256\]-----\+")
     path = home / ".ssh" / "id_ed25519"
