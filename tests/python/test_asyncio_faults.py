@@ -134,7 +134,9 @@ async def test_stderr_that_nobody_reads_holds_the_server_back(listen, connect): 
 
     async with await listen(process_factory=talk) as server, connect(server) as client:
         async with await client.create_process("talk") as process:
-            assert 0 < await quiet(lambda: len(process.stderr._buffer)) < 10_000_000 and not finished.is_set()
+            while not process.stderr._buffer:
+                await asyncio.sleep(0)
+            assert await quiet(lambda: len(process.stderr._buffer)) < 10_000_000 and not finished.is_set()
             assert len(await process.stderr.read()) == 40_000_000 and finished.is_set()
 
 
