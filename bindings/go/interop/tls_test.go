@@ -63,6 +63,7 @@ func identity(t testing.TB) (certificate, key []byte) {
 type configs struct {
 	server, client       *tls.Config
 	stdServer, stdClient *stdtls.Config
+	certificate          []byte // in PEM
 }
 
 func newConfigs(t testing.TB, alpn ...string) configs {
@@ -83,7 +84,7 @@ func newConfigs(t testing.TB, alpn ...string) configs {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(certificate)
 	return configs{
-		server: &tls.Config{TLS: server}, client: &tls.Config{TLS: client, ServerName: name},
+		certificate: certificate, server: &tls.Config{TLS: server}, client: &tls.Config{TLS: client, ServerName: name},
 		stdServer: &stdtls.Config{Certificates: []stdtls.Certificate{pair}, NextProtos: alpn},
 		stdClient: &stdtls.Config{RootCAs: pool, ServerName: name, NextProtos: alpn},
 	}

@@ -4,6 +4,7 @@ package ssh
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -21,7 +22,7 @@ type Channel struct {
 
 	// Under the connection's mutex:
 	change   *sync.Cond
-	in, err  []byte // what was not read yet, of each flow
+	in, err  flow
 	open     bool
 	ended    bool
 	over     bool
@@ -32,6 +33,8 @@ type Channel struct {
 	answered int
 	accepted map[int]bool
 	event    func(sessile.ChannelEvent)
+	requests *feed[*Request] // on servers
+	gone     func()
 
 	turn  sync.Mutex // whose Write it is
 	read  limit
@@ -42,8 +45,8 @@ type Channel struct {
 func (c *connection) newChannel() (*Channel, sessile.StreamHandlers) {
 	ch := &Channel{c: c, change: sync.NewCond(&c.mutex), accepted: map[int]bool{}}
 	return ch, sessile.StreamHandlers{
-		Data:     func(data []byte) error { ch.in = append(ch.in, data...); return ch.changed() },
-		Stderr:   func(data []byte) error { ch.err = append(ch.err, data...); return ch.changed() },
+		Data:     func(data []byte) error { ch.in.put(data); return ch.changed() },
+		Stderr:   func(data []byte) error { ch.err.put(data); return ch.changed() },
 		End:      func() error { ch.ended = true; return ch.changed() },
 		Writable: func() error { ch.stuck = false; return ch.changed() },
 		Open:     func() error { ch.open = true; return ch.changed() },
@@ -58,7 +61,14 @@ func (c *connection) newChannel() (*Channel, sessile.StreamHandlers) {
 			}
 			return ch.changed()
 		},
-		Closed: func(err error) { ch.over, ch.reason = true, err; _ = ch.changed() },
+		Closed: func(err error) {
+			ch.over, ch.reason = true, err
+			_ = ch.changed()
+			if ch.gone != nil {
+				ch.gone()
+				ch.requests.end()
+			}
+		},
 	}
 }
 
@@ -146,32 +156,42 @@ func (s stderr) Write(p []byte) (int, error) { return s.ch.put(p, s.ch.stream.Wr
 // Stderr is the second flow (RFC 4254, section 5.2).
 func (ch *Channel) Stderr() io.ReadWriter { return stderr{ch} }
 
-func (ch *Channel) take(p []byte, flow *[]byte) (int, error) {
+func (ch *Channel) take(p []byte, from *flow) (int, error) {
 	ch.c.mutex.Lock()
 	defer ch.c.mutex.Unlock()
-	for len(p) > 0 && len(*flow) == 0 {
+	n := 0
+	for len(p) > 0 && n == 0 {
 		switch {
 		case ch.read.passed():
 			return 0, os.ErrDeadlineExceeded
+		case !from.empty():
+			n = from.get(p)
 		case ch.ended && !ch.over, ch.over && ch.reason == nil:
 			return 0, io.EOF
 		case ch.over:
 			return 0, ch.reason
+		default:
+			n = ch.wait(p, from)
 		}
-		ch.change.Wait()
-	}
-	if ch.read.passed() {
-		return 0, os.ErrDeadlineExceeded
-	}
-	n := copy(p, *flow)
-	if *flow = (*flow)[n:]; len(*flow) == 0 {
-		*flow = nil
 	}
 	if !ch.over && n > 0 {
 		_ = ch.stream.Consumed(n)
 		ch.c.out.FlushSoon()
 	}
 	return n, nil
+}
+
+// wait waits for a change, and has what comes put into p, unless another reader waits for that.
+func (ch *Channel) wait(p []byte, from *flow) int {
+	if from.target != nil {
+		ch.change.Wait()
+		return 0
+	}
+	from.target = p
+	ch.change.Wait()
+	n := from.filled
+	from.target, from.filled = nil, 0
+	return n
 }
 
 // ---- Writing ----
@@ -231,12 +251,39 @@ func (ch *Channel) Close() error {
 			return net.ErrClosed
 		}
 		ch.closed = true
+		if ch.requests != nil {
+			ch.requests.stop()
+		}
 		if ch.over {
 			return nil
 		}
 		ch.over = true
 		_ = ch.changed()
 		return ch.stream.Abort()
+	})
+}
+
+// Exit tells how a server's command ended, behind all that was written, and ends the channel.
+func (ch *Channel) Exit(status uint32) error {
+	return ch.end(func() error { return ch.stream.SendExitStatus(status) })
+}
+
+// ExitSignal tells the signal, without SIG, that has ended it.
+func (ch *Channel) ExitSignal(signal, message string, coreDumped bool) error {
+	return ch.end(func() error { return ch.stream.SendExitSignal(signal, coreDumped, message) })
+}
+
+func (ch *Channel) end(say func() error) error {
+	ch.turn.Lock()
+	defer ch.turn.Unlock()
+	return ch.tell(func() error {
+		if err := say(); err != nil {
+			return err
+		}
+		if err := ch.stream.End(); !errors.Is(err, sessile.ErrClosed) {
+			return err
+		}
+		return nil
 	})
 }
 

@@ -4,6 +4,8 @@ package ssh
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -15,7 +17,7 @@ import (
 
 const (
 	leastRoom   = 4 << 10
-	mostRoom    = 64 << 10
+	mostRoom    = 128 << 10
 	mostQueued  = 256 << 10 // of answers, before reading waits for them to go out
 	goodbyeTime = 5 * time.Second
 )
@@ -40,6 +42,7 @@ type connection struct {
 	over    bool
 	reason  error // why it is over; nil for a clean end
 	cause   error // the same, where this side has decided
+	atEnd   func()
 }
 
 func newConnection(conn net.Conn, handlers sessile.Handlers) (*connection, error) {
@@ -78,7 +81,14 @@ func (c *connection) answer(q *sessile.Question, find func(context.Context) (giv
 	c.work.Add(1)
 	go func() {
 		defer c.work.Done()
-		give, err := find(c.ctx)
+		returned := false
+		defer func() {
+			if !returned { // it has called runtime.Goexit
+				_ = c.do(func() error { c.fail(errLeft); return nil })
+			}
+		}()
+		give, err := c.found(find)
+		returned = true
 		_ = c.do(func() error {
 			if err != nil {
 				c.fail(err)
@@ -92,6 +102,22 @@ func (c *connection) answer(q *sessile.Question, find func(context.Context) (giv
 		})
 	}()
 	return nil
+}
+
+// panicked is what a callback has panicked with: NewClient, or NewServerConn, goes on panicking.
+type panicked struct{ value any }
+
+func (p *panicked) Error() string { return fmt.Sprint("ssh: a callback panicked: ", p.value) }
+
+var errLeft = errors.New("ssh: a callback did not return")
+
+func (c *connection) found(find func(context.Context) (func() error, error)) (give func() error, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicked{value}
+		}
+	}()
+	return find(c.ctx)
 }
 
 // fail ends it at once, for a reason of this side's. Under the mutex.
@@ -123,6 +149,10 @@ func (c *connection) begin(ctx context.Context) error {
 	c.fail(err)
 	c.mutex.Unlock()
 	<-c.done
+	var p *panicked
+	if errors.As(err, &p) {
+		panic(p.value)
+	}
 	return err
 }
 
@@ -229,6 +259,9 @@ func (c *connection) finish() {
 	_ = c.conn.Close()
 	c.mutex.Lock()
 	c.session.Free()
+	if c.atEnd != nil {
+		c.atEnd()
+	}
 	c.mutex.Unlock()
 	c.work.Wait()
 	close(c.done)

@@ -42,10 +42,7 @@ func (q *Queue) Flush() error {
 func (q *Queue) flush() error {
 	for {
 		if len(q.sending) == 0 {
-			q.mutex.Lock()
-			q.sending, q.out = q.out, q.spare
-			q.mutex.Unlock()
-			q.spare = nil
+			q.next()
 		}
 		if len(q.sending) == 0 {
 			return nil
@@ -62,6 +59,15 @@ func (q *Queue) flush() error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// next takes what is to be written now, and leaves a buffer that was used before.
+func (q *Queue) next() {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if len(q.out) > 0 {
+		q.sending, q.out, q.spare = q.out, q.spare, nil
 	}
 }
 
