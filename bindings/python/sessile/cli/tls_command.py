@@ -129,6 +129,7 @@ async def _talk(probe: Probe, reader: asyncio.StreamReader) -> None:
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+        writer.close()
 
 
 async def _probe(wanted: Wanted) -> Finding:
