@@ -81,8 +81,8 @@ class Program:
         self.stop()
 
 
-def sessile_program(*words, home=None):
-    return Program([*COMMAND, *words], env=environment(home))
+def sessile_program(*words, home=None, **options):
+    return Program([*COMMAND, *words], env=environment(home), **options)
 
 
 class Sshd:

@@ -30,11 +30,11 @@ USER = getpass.getuser().encode()
 class Served:
     """``sessile serve ssh`` with a line of authorized_keys, and connections to it with that key."""
 
-    def __init__(self, folder, key, options, *words):
+    def __init__(self, folder, key, options, *words, **more):
         (folder / "authorized").write_text(options + key.write_public())
         self.key = key
         self.program = sessile_program("serve", "ssh", "-p", "0", "--authorized-keys", str(folder / "authorized"),
-                                       *words, home=folder)
+                                       *words, home=folder, **more)
         self.port = int(self.program.wait_for(r"SSH on 127\.0\.0\.1:(\d+)").group(1))
         self.program.wait_for("Ctrl-C")
 
@@ -134,6 +134,17 @@ async def test_what_runs_ends_with_its_connection(tmp_path, user_key, how):
             assert select.select([end], [], [], TIME)[0]
             os.close(end)
     assert (tmp_path / "heeded").read_text() == "so\n"
+
+
+async def test_what_runs_can_be_hung_up_where_the_server_cannot(tmp_path, user_key):
+    def as_by_nohup():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with Served(tmp_path, user_key, "", preexec_fn=as_by_nohup) as server:
+        server.program.process.send_signal(signal.SIGHUP)
+        async with server.connect() as client:
+            told = await client.run("trap 'echo heeded' HUP; kill -HUP $$")
+            assert told.stdout == b"heeded\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])

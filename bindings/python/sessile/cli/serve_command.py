@@ -50,6 +50,9 @@ class Stop:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, *ENDING):
             loop.add_signal_handler(number, self._event.set)
+        if signal.SIGHUP not in ENDING:
+            # What is started here would ignore it as well: a handler is not inherited.
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
     async def wait(self) -> None:
         """Until then."""
