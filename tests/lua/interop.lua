@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- interop.lua tls|ssh client|server: one end of interop.py, in Lua on libuv; its wire is file descriptor 0. A client
--- sends a megabyte, which the server sends back (SSH: the command "cat", with status 5), and says how it went.
+-- interop.lua tls|ssh client|server [COMMAND]: one end of interop.py, in Lua on libuv; its wire is file descriptor 0. A
+-- client sends a megabyte, which the server sends back (SSH: the command, "cat" if none is given, with status 5), and
+-- says how it went.
 
-local protocol, role = ...
+local protocol, role, command = ...
 local driver = require "sessile.luv"
 local harness = require "harness"
 local sessile = require "sessile"
@@ -61,7 +62,7 @@ function ends.ssh.client()
         over = wire, username = "alice", client_keys = {folder .. "/user"},
         accept_host_key = function(_, _, key) return key == host end,
     }))
-    local result = assert(client:run("cat", {input = DATA, timeout = 30}))
+    local result = assert(client:run(command or "cat", {input = DATA, timeout = 30}))
     assert(result.stdout == DATA and result.exit_status == 5, "something else came back")
     assert(client:close())
 end
