@@ -22,6 +22,7 @@ ALLOWED = {
     "tls": [PUBLIC, r'"session/\w+\.h"', CODEC, r"<openssl/\w+\.h>"],
     "ssh": [PUBLIC, r'"session/\w+\.h"', CODEC, LIBCRYPTO, BIO, ZLIB],
     "comm": [PUBLIC, CODEC, MEMORY],
+    "sftp": [PUBLIC, CODEC, MEMORY, r'"session/error\.h"'],
 }
 # One folder's insides are its own: the engine sees these of session/.
 ENGINE_SEES = {f'"session/{name}.h"' for name in ("engine", "error", "guard", "memory")}
