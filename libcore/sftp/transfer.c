@@ -133,10 +133,10 @@ static void transfer_finish(sessile_sftp_transfer *t, int result, const struct s
 
     if (!t->running)
         return;
+    t->status = status ? *status : none;
+    t->result = result;
     pieces_free(t);
     transfer_unlink(t);
-    t->result = result;
-    t->status = status ? *status : none;
     if (!t->freed && !t->sftp->freed && t->done)
         sftp_result(t->sftp, t->done(t, t->app), "done");
     transfer_unref(t);
@@ -552,8 +552,8 @@ static size_t get_next(const sessile_sftp_transfer *t)
 static int get_ask(sessile_sftp_transfer *t)
 {
     struct piece *piece;
-    size_t length;
-    int any = 0, result = get_again(t);
+    size_t length, again = t->again;
+    int result = get_again(t), any = t->again < again;
 
     while (result == SESSILE_OK && out_size(t->sftp) < OUT_MARK && (length = get_next(t))) {
         if (!(piece = piece_new(t, t->ask, length)))
