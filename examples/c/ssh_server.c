@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sessile_files.h>
+
 #include "common/ssh_guest.h"
 #include "common/util.h"
 
@@ -54,6 +56,8 @@ enum {
     OPTION_ALLOW_FORWARD,
     OPTION_GATEWAY_PORTS,
     OPTION_SUBSYSTEM,
+    OPTION_SFTP,
+    OPTION_SFTP_READ_ONLY,
     OPTION_ONCE
 };
 
@@ -74,6 +78,8 @@ static const struct option long_options[] = {
     {"allow-forward", no_argument, NULL, OPTION_ALLOW_FORWARD},
     {"gateway-ports", no_argument, NULL, OPTION_GATEWAY_PORTS},
     {"subsystem", required_argument, NULL, OPTION_SUBSYSTEM},
+    {"sftp", required_argument, NULL, OPTION_SFTP},
+    {"sftp-read-only", required_argument, NULL, OPTION_SFTP_READ_ONLY},
     {"once", no_argument, NULL, OPTION_ONCE},
     {"help", no_argument, NULL, 'h'},
     SSH_LONG_OPTIONS,
@@ -101,6 +107,8 @@ static const char help[] =
     "  --allow-forward          let clients have ports, sockets and their agent forwarded\n"
     "  --gateway-ports          their ports listen where they say, not on this machine's loopback alone\n"
     "  --subsystem NAME=COMMAND such as sftp=/usr/lib/openssh/sftp-server\n"
+    "  --sftp DIRECTORY         serve SFTP from there, and nothing outside it, without another program\n"
+    "  --sftp-read-only DIRECTORY   the same, and let nobody change anything\n"
     "  --once                   end after one connection\n"
     "\n" SSH_HELP;
 
@@ -118,6 +126,15 @@ static void take_subsystem(struct ssh_server *server, const char *value)
         die("--subsystem %s: NAME=COMMAND is expected", value);
     }
     add(server->subsystems, &server->subsystem_count, SUBSYSTEMS_MOST, "--subsystem", value);
+}
+
+static void take_files(struct ssh_server *server, const char *root, int read_only)
+{
+    sessile_files_free(server->files);
+    server->files = sessile_files_new(root, read_only);
+    if (server->files == NULL) {
+        die("%s: %s", root, strerror(errno));
+    }
 }
 
 static int take_file(struct program *program, int option, const char *value)
@@ -162,6 +179,10 @@ static void take_option(struct program *program, int option, const char *value)
         break;
     case OPTION_SUBSYSTEM:
         take_subsystem(&program->server, value);
+        break;
+    case OPTION_SFTP:
+    case OPTION_SFTP_READ_ONLY:
+        take_files(&program->server, value, option == OPTION_SFTP_READ_ONLY);
         break;
     case OPTION_ONCE:
         program->once = 1;
@@ -397,6 +418,7 @@ int main(int argc, char **argv)
     loop_run(&loop);
     end_gracefully(&program);
     ssh_server_free(&program.server);
+    sessile_files_free(program.server.files);
     pump_forget_callbacks();
     loop_free(&loop);
     return STATUS_OK;

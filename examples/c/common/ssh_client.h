@@ -72,7 +72,9 @@ struct ssh_client {
     int no_stdin;
     char *command;
     const char *subsystem;
-    struct target stdio; /* -W */
+    void (*start)(struct ssh_client *client, sessile_session *session); /* in place of a program; NULL: none */
+    void *owner;                                                        /* of start */
+    struct target stdio;                                                /* -W */
     struct forward locals[FORWARDS_MOST];
     size_t local_count;
     struct forward remotes[FORWARDS_MOST];

@@ -30,6 +30,7 @@ struct ssh_server {
     char *passwords;                          /* lines "user:password"; NULL: none */
     const char *subsystems[SUBSYSTEMS_MOST];  /* "NAME=COMMAND" */
     size_t subsystem_count;
+    struct sessile_files *files; /* served as the subsystem sftp; NULL: none */
     int allow_forward;
     int gateway_ports;     /* forwarded ports listen where the client says, else on the loopback */
     struct watch children; /* SIGCHLD */
@@ -86,6 +87,10 @@ void shell_question(struct shell *shell, sessile_question *question);
 void shell_reap(struct ssh_server *server);
 void shell_free_all(struct ssh_server *server);
 struct shell *shell_find(struct ssh_server *server, sessile_stream *stream);
+/* ssh_files.c: whether this asks for the files that are served here. */
+int files_wanted(const struct shell *shell, sessile_question *question);
+/* Serve them, in place of a program. The shell goes. */
+void files_start(const struct shell *shell, sessile_stream *stream);
 /* ssh_visit.c: channels and forwards that the client asks for. */
 void visit_channel(struct ssh_guest *guest, sessile_question *question);
 void visit_forward(struct ssh_guest *guest, sessile_question *question);

@@ -244,7 +244,9 @@ void program_start(struct ssh_client *client)
 {
     sessile_session *session = client_last(client)->session;
     client->exit_status = STATUS_FAILED;
-    if (tunnels_start(client) != 0) {
+    if (client->start != NULL) {
+        client->start(client, session);
+    } else if (tunnels_start(client) != 0) {
         client_end(client, STATUS_FAILED);
     } else if (client->stdio.kind != TARGET_NONE) {
         start_stdio(client, session);

@@ -332,7 +332,10 @@ static int shell_take(struct shell *shell, sessile_question *question)
 
 void shell_question(struct shell *shell, sessile_question *question)
 {
-    if (shell->guest != NULL && shell_take(shell, question)) {
+    if (shell->guest != NULL && files_wanted(shell, question)) {
+        sessile_question_accept(question);
+        files_start(shell, shell->stream);
+    } else if (shell->guest != NULL && shell_take(shell, question)) {
         sessile_question_accept(question);
     } else {
         sessile_question_refuse(question, 0);
