@@ -410,7 +410,7 @@ int client_stream(sessile_sftp *sftp, const uint8_t *data, size_t size)
 
 /* ---- the end ---- */
 
-void client_end(sessile_sftp *sftp, int error)
+void requests_end(sessile_sftp *sftp, int error)
 {
     static const struct status none;
     struct client *c = &sftp->client;

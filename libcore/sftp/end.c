@@ -103,9 +103,9 @@ const char *sessile_sftp_error_text(sessile_sftp *sftp)
 static void end_everything(sessile_sftp *sftp, int error)
 {
     if (sftp->role == SESSILE_CLIENT)
-        client_end(sftp, error);
+        requests_end(sftp, error);
     else
-        server_end(sftp);
+        jobs_end(sftp);
 }
 
 static void tell_closed(sessile_sftp *sftp)
@@ -184,6 +184,7 @@ static int settle_step(sessile_sftp *sftp)
     any |= call_resume(sftp);
     over_credit(sftp);
     check_end(sftp);
+    any |= out_size(sftp) && !sftp->blocked && !sftp->writing && !sftp->gone;
     return any && !sftp->error && !sftp->freed;
 }
 

@@ -95,7 +95,7 @@ static void server_close(sessile_sftp *sftp, sessile_sftp_job *job)
     file->closing = job;
 }
 
-void server_end(sessile_sftp *sftp)
+void jobs_end(sessile_sftp *sftp)
 {
     sessile_sftp_job *job;
 

@@ -241,7 +241,7 @@ int client_take_slot(sessile_sftp *sftp, uint32_t *slot);
 void client_drop_slot(sessile_sftp *sftp, uint32_t slot);
 uint32_t client_id(const sessile_sftp *sftp, uint32_t slot);
 /* Everything under way ends so. */
-void client_end(sessile_sftp *sftp, int error);
+void requests_end(sessile_sftp *sftp, int error);
 void client_free(sessile_sftp *sftp);
 /* ---- request.c ---- */
 
@@ -315,7 +315,7 @@ int server_message(sessile_sftp *sftp, int type, struct reader *r);
 int server_full(const sessile_sftp *sftp);
 /* Whether all is answered. */
 int server_idle(const sessile_sftp *sftp);
-void server_end(sessile_sftp *sftp);
+void jobs_end(sessile_sftp *sftp);
 /* A job, to whoever does it. */
 void server_deliver(sessile_sftp_job *job);
 

@@ -23,15 +23,16 @@ struct scene {
     int done;
     int result;
     int status;
-    uint64_t next;  /* that the sink expects, or the source has */
-    uint64_t end;   /* of the source */
-    uint64_t pause; /* at that many bytes, once */
-    uint64_t stop;  /* in the callback, at that many; 0: never */
-    uint64_t hole;  /* the source skips this much at its start */
-    uint64_t seen;  /* by progress */
-    int fail;       /* what the sink or source returns at the end */
-    int wrong;      /* a byte was not what it should be */
-    size_t most;    /* that a source is asked for */
+    uint64_t next;               /* that the sink expects, or the source has */
+    uint64_t end;                /* of the source */
+    uint64_t pause;              /* at that many bytes, once */
+    uint64_t stop;               /* in the callback, at that many; 0: never */
+    uint64_t hole;               /* the source skips this much at its start */
+    uint64_t seen;               /* by progress */
+    sessile_sftp_request *after; /* done closes the file with it */
+    int fail;                    /* what the sink or source returns at the end */
+    int wrong;                   /* a byte was not what it should be */
+    size_t most;                 /* that a source is asked for */
 };
 
 static int on_handle(sessile_sftp_request *request, void *app)
@@ -51,6 +52,8 @@ static int on_done(sessile_sftp_transfer *transfer, void *app)
     s->done++;
     s->result = sessile_sftp_transfer_result(transfer);
     s->status = sessile_sftp_transfer_status(transfer);
+    if (s->after)
+        return sessile_sftp_close(s->after, s->handle, s->handle_size);
     return 0;
 }
 
@@ -428,6 +431,21 @@ static void a_wire_that_breaks_leaves_a_position_to_go_on_from(void **state)
     }
 }
 
+static void what_done_asks_for_goes_out_at_once(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        scene_open(&s, 0, 300000);
+        s.after = s.request;
+        assert_int_equal(way ? put(&s, 0, 300000) : get(&s, 0, 300000), 0);
+        whole(&s, 300000);
+        assert_int_equal(s.pair.released, 1);
+        scene_done(&s);
+    }
+}
+
 static void several_files_at_once(void **state)
 {
     struct scene s, other;
@@ -532,6 +550,7 @@ int main(void)
         cmocka_unit_test(answers_in_another_order_are_delivered_in_the_file_s),
         cmocka_unit_test(a_file_that_changes_its_size_is_got_as_it_is),
         cmocka_unit_test(a_wire_that_breaks_leaves_a_position_to_go_on_from),
+        cmocka_unit_test(what_done_asks_for_goes_out_at_once),
         cmocka_unit_test(several_files_at_once),
         cmocka_unit_test(anything_may_be_freed_in_a_sink_or_source),
         cmocka_unit_test(memory_that_fails_ends_it_cleanly),
