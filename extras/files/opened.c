@@ -204,9 +204,10 @@ static int list_entry(sessile_sftp_job *job, const struct opened *opened, sessil
     char line[512];
     struct stat facts;
     const char *name = opened->next->d_name;
+    const char *behind = strcmp(name, "..") == 0 ? "." : name; /* the root's is outside */
     size_t size;
 
-    if (fstatat(dirfd(opened->directory), name, &facts, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(dirfd(opened->directory), behind, &facts, AT_SYMLINK_NOFOLLOW) < 0)
         return 1; /* it is gone already */
     files_attrs(attrs, &facts);
     size = long_line(line, sizeof line, &facts, name);
