@@ -29,6 +29,7 @@ struct visit {
 
 #define PAUSES 1u
 #define SHORT_SENDS 2u
+#define NO_HELLO 4u /* the server's VERSION is up to the input too */
 
 static int on_send(sessile_sftp *sftp, const void *data, size_t size, void *app)
 {
@@ -179,6 +180,25 @@ static void receive(struct visit *visit, const uint8_t *data, size_t size)
     }
 }
 
+/* A version that offers something of everything. */
+static void say_version(struct visit *visit)
+{
+    static const char version[] = "\0\0\0\x6e\2\0\0\0\3"
+                                  "\0\0\0\x13statvfs@openssh.com\0\0\0\1"
+                                  "2"
+                                  "\0\0\0\x1eusers-groups-by-id@openssh.com\0\0\0\1"
+                                  "1"
+                                  "\0\0\0\x12limits@openssh.com\0\0\0\1"
+                                  "1"
+                                  "\0\0\0\3x@y\0\0\0\1"
+                                  "1";
+    uint8_t copy[sizeof version - 1];
+
+    memcpy(copy, version, sizeof copy);
+    copy[3] = (uint8_t)(sizeof copy - 4);
+    receive(visit, copy, sizeof copy);
+}
+
 /* A message of the right length: a byte, or 255 and two, for the size. */
 static void say(struct visit *visit, struct input *input, int with_id)
 {
@@ -222,6 +242,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         visit.requests[i] = sessile_sftp_request_new(visit.sftp, on_reply, &visit);
     for (int i = 0; i < TRANSFERS; i++)
         visit.transfers[i] = sessile_sftp_transfer_new(visit.sftp, NULL, &visit);
+    if (!(visit.options & NO_HELLO)) {
+        say_version(&visit);
+        expect(sessile_sftp_supports(visit.sftp, SESSILE_SFTP_STATVFS));
+    }
     while (input.size && !visit.closed) {
         step = input_u8(&input);
         if (step & 1)

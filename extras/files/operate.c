@@ -379,7 +379,7 @@ static void do_owners(sessile_sftp_job *job)
 {
     for (int group = 0; group < 2; group++)
         for (size_t i = 0; i < sessile_sftp_job_id_count(job, group); i++) {
-            uint32_t id = sessile_sftp_job_id(job, group, i);
+            uint32_t id = (uint32_t)sessile_sftp_job_id(job, group, i);
             const struct passwd *user = group ? NULL : getpwuid(id);
             const struct group *owners = group ? getgrgid(id) : NULL;
             const char *name = user ? user->pw_name : owners ? owners->gr_name : "";

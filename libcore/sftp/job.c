@@ -136,12 +136,12 @@ size_t sessile_sftp_job_id_count(sessile_sftp_job *job, int group)
     return job->fields.path[group].left / 4;
 }
 
-uint32_t sessile_sftp_job_id(sessile_sftp_job *job, int group, size_t index)
+int64_t sessile_sftp_job_id(sessile_sftp_job *job, int group, size_t index)
 {
     struct reader r;
 
     if (index >= sessile_sftp_job_id_count(job, group))
-        return 0;
+        return SESSILE_ERR_ARGUMENT;
     r = job->fields.path[group];
     get_bytes(&r, index * 4);
     return get_u32(&r);

@@ -79,9 +79,9 @@ SESSILE_API int sessile_sftp_job_flags(sessile_sftp_job *job);
 SESSILE_API int sessile_sftp_job_data(sessile_sftp_job *job, const void **data, size_t *size);
 /* OPEN, MKDIR and what sets attributes: copied into an object of the caller's. Returns 0 or ERR_ARGUMENT. */
 SESSILE_API int sessile_sftp_job_attrs(sessile_sftp_job *job, sessile_sftp_attrs *attrs);
-/* USERS_GROUPS: how many users (group 0) or groups (1) are asked about, and which. */
+/* USERS_GROUPS: how many users (group 0) or groups (1) are asked about, and which: a number, or ERR_ARGUMENT. */
 SESSILE_API size_t sessile_sftp_job_id_count(sessile_sftp_job *job, int group);
-SESSILE_API uint32_t sessile_sftp_job_id(sessile_sftp_job *job, int group, size_t index);
+SESSILE_API int64_t sessile_sftp_job_id(sessile_sftp_job *job, int group, size_t index);
 
 /* ---- answers. Each returns 0; ERR_GONE where the job was answered or withdrawn; ERR_MISUSE where this is no answer to
  * it: then it is as open as before; ERR_ARGUMENT; ERR_LIMIT; ERR_MEMORY. Callbacks: send, job ---- */
