@@ -20,7 +20,7 @@ static int queue_grow(struct queue *queue, size_t size)
         capacity *= 2;
     if (!(data = mem_alloc(capacity)))
         return SESSILE_ERR_MEMORY;
-    if (queue->size)
+    if (queue->data)
         memcpy(data, queue->data + queue->start, queue->size);
     mem_free(queue->data);
     queue->data = data;

@@ -338,7 +338,7 @@ static int answer_bytes(const sessile_sftp_request *request, enum answer kind, c
         return SESSILE_ERR_ARGUMENT;
     if (!request->answer)
         return SESSILE_ERR_MISUSE;
-    if (request->op->answer != kind)
+    if (!request->op || request->op->answer != kind)
         return SESSILE_ERR_ARGUMENT;
     *data = request->answer->bytes.data;
     *size = request->answer->bytes.left;
