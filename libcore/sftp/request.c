@@ -41,7 +41,7 @@ void sessile_sftp_request_free(sessile_sftp_request *request)
 }
 
 void request_tell(sessile_sftp_request *request, const struct request_answer *answer, int result,
-                      const struct status *status)
+                  const struct status *status)
 {
     sessile_sftp *sftp = request->sftp;
     const struct request_answer *before = request->answer;

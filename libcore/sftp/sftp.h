@@ -270,7 +270,7 @@ struct sessile_sftp_request {
 };
 
 void request_tell(sessile_sftp_request *request, const struct request_answer *answer, int result,
-                      const struct status *status);
+                  const struct status *status);
 
 /* ---- transfer.c ---- */
 
