@@ -42,6 +42,11 @@
 %ignore sessile_inbox_receive_end;
 %ignore sessile_inbox_close;
 
+/* Room lent for an answer is for C; a job's end is its owner. */
+%ignore sessile_sftp_answer_room;
+%ignore sessile_sftp_answer_filled;
+%ignore sessile_sftp_job_sftp;
+
 %include "lang.i"
 
 %include "sessile/export.h"
@@ -57,3 +62,8 @@
 %include "sessile/agent.h"
 %include "sessile/over_stream.h"
 %include "sessile/pair.h"
+#ifdef SESSILE_SFTP_FACE
+%include "sessile/sftp.h"
+%include "sessile/sftp_transfer.h"
+%include "sessile/sftp_server.h"
+#endif

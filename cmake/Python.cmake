@@ -20,6 +20,7 @@ endif()
 set(python_folder ${PROJECT_SOURCE_DIR}/bindings/python)
 set(python_package ${PROJECT_BINARY_DIR}/python/sessile)
 file(GLOB python_glue CONFIGURE_DEPENDS ${python_folder}/glue/*.c)
+file(GLOB python_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/extras/files/*.c)
 file(GLOB python_sources CONFIGURE_DEPENDS LIST_DIRECTORIES false RELATIVE ${python_folder}/sessile
     ${python_folder}/sessile/* ${python_folder}/sessile/asyncio/* ${python_folder}/sessile/cli/*
     ${python_folder}/sessile/openssh/*)
@@ -36,11 +37,11 @@ add_custom_command(
     VERBATIM)
 
 if(SESSILE_PYTHON_ABI3)
-    Python3_add_library(sessile_python MODULE ${python_wrapper} ${python_glue})
+    Python3_add_library(sessile_python MODULE ${python_wrapper} ${python_glue} ${python_files})
     set_target_properties(sessile_python PROPERTIES SUFFIX .abi3.so)
     target_compile_definitions(sessile_python PRIVATE Py_LIMITED_API=0x030c0000)
 else()
-    Python3_add_library(sessile_python MODULE WITH_SOABI ${python_wrapper} ${python_glue})
+    Python3_add_library(sessile_python MODULE WITH_SOABI ${python_wrapper} ${python_glue} ${python_files})
 endif()
 set_target_properties(sessile_python PROPERTIES
     OUTPUT_NAME _sessile
@@ -50,8 +51,9 @@ set_target_properties(sessile_python PROPERTIES
 set_source_files_properties(${python_glue} PROPERTIES COMPILE_OPTIONS
     "-Wall;-Wextra;-Wconversion;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes")
 set_source_files_properties(${python_wrapper} PROPERTIES COMPILE_OPTIONS "-w")
+set_source_files_properties(${python_files} PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE)
 target_include_directories(sessile_python SYSTEM PRIVATE ${Python3_INCLUDE_DIRS})
-target_include_directories(sessile_python PRIVATE ${python_folder}/glue)
+target_include_directories(sessile_python PRIVATE ${python_folder}/glue ${PROJECT_SOURCE_DIR}/extras/files)
 target_compile_options(sessile_python PRIVATE -fno-strict-aliasing)
 target_link_libraries(sessile_python PRIVATE sessile_static)
 # The library's own symbols are for nobody else in the process.

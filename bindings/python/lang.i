@@ -12,7 +12,7 @@
 
 %init %{
     if (call_ready(m) < 0 || handle_ready(m) < 0 || slot_ready(m) < 0 || callbacks_ready(m) < 0 ||
-        intake_ready(m) < 0 || flow_ready(m) < 0 || methods_ready(m) < 0)
+        intake_ready(m) < 0 || flow_ready(m) < 0 || files_ready(m) < 0 || methods_ready(m) < 0)
         return NULL;
 %}
 
@@ -312,3 +312,5 @@ SESSILE_CALLBACK(sessile_on_stream writable, on_writable)
 SESSILE_CALLBACK(sessile_on_stream_closed closed, on_stream_closed)
 SESSILE_CALLBACK(sessile_on_trace trace, on_trace)
 SESSILE_CALLBACK(sessile_tls_passphrase passphrase, on_passphrase)
+
+%include "sftp.i"

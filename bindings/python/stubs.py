@@ -10,9 +10,10 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 HEADERS = ("error", "comm", "session", "stream", "question", "key", "trust", "tls", "ssh", "agent",
-           "over_stream", "pair")
+           "over_stream", "pair", "sftp", "sftp_transfer", "sftp_server")
 
-IGNORED = re.compile(r"_(keep|free)$|^set_allocator$|^(stream|question)_session$|^(session|stream)_set_release$")
+IGNORED = re.compile(r"_(keep|free)$|^set_allocator$|^(stream|question)_session$|^(session|stream)_set_release$"
+                     r"|^sftp_answer_(room|filled)$|^sftp_job_sftp$")
 
 # What stands for several parameters at once; None: nothing is passed for it.
 GROUPS = [
@@ -22,13 +23,13 @@ GROUPS = [
     (r"const void \*\*data, size_t \*size", None),
     (r"sessile_session \*\*first, sessile_session \*\*second", None),
     (r"const char \*const \*principals, size_t principal_count", "principals: Sequence[str]"),
-    (r"const void \*(context|passphrase|modes|critical|extensions), size_t \w+", r"\1: Buffer | None"),
+    (r"const void \*(context|passphrase|modes|critical|extensions|longname), size_t \w+", r"\1: Buffer | None"),
     (r"const void \*(\w+), size_t \w+", r"\1: Buffer"),
     (r"void \*data, size_t size", "data: Writable"),
     (r"sessile_\w+ \*\*\w+", None),
 ]
 OPTIONAL = ("callbacks", "before")
-TEXT_OPTIONAL = ("host", "comment", "algorithm", "cipher", "hash", "address", "principal")
+TEXT_OPTIONAL = ("host", "comment", "algorithm", "cipher", "hash", "address", "principal", "words")
 RETURNS = {
     "grant_command": "str | None",
     "grant_environment": "str | None",
@@ -39,11 +40,20 @@ RETURNS = {
     "question_get": "bytes",
     "known_hosts_check": "tuple[int, int, int, str]",
     "pair": "tuple[Handle, Handle]",
+    "sftp_extension_name": "bytes",
+    "sftp_extension_value": "bytes",
+    "sftp_request_handle": "bytes",
+    "sftp_request_data": "bytes",
+    "sftp_request_name": "bytes",
+    "sftp_request_longname": "bytes",
+    "sftp_job_path": "bytes",
+    "sftp_job_data": "bytes",
 }
 
 HEAD = '''# SPDX-License-Identifier: Apache-2.0
 # Written by stubs.py from the public headers, which say what each function does.
 from collections.abc import Sequence
+from os import PathLike
 from typing import TypeVar
 
 Class = TypeVar("Class")
@@ -84,6 +94,12 @@ class Flow:
     def write(self, data: Buffer, /) -> None: ...
     def put(self, data: Buffer, /) -> int: ...
 
+class FilesGuest: ...
+
+class Files:
+    def __new__(cls, root: str | bytes | PathLike[str], read_only: bool, /) -> Files: ...
+    def serve(self, slot: Slot, stream: Handle, /) -> FilesGuest: ...
+
 class Error(Exception):
     def __init__(self, code: int, text: str) -> None: ...
 
@@ -116,6 +132,8 @@ def parameter(text):
         return f"{name}: str | bytes" + (" | None" if name in TEXT_OPTIONAL else "")
     if kind in ("int", "size_t", "int64_t", "uint64_t"):
         return f"{name}: int"
+    if kind == "const sessile_sftp_attrs *":
+        return f"{name}: Handle | None"
     if re.fullmatch(r"sessile_\w+ \*", kind):
         optional = name in OPTIONAL or (kind, name) == ("sessile_principals *", "principals")
         return f"{name}: Handle" + (" | None" if optional else "")
@@ -130,6 +148,7 @@ def parameters(text):
     if text == "void":
         return [], made
     found = []
+    text = text.replace("const void *from,", "const void *from_,")
     for pattern, becomes in GROUPS:
         text = re.sub(pattern, lambda m: "" if becomes is None else "@" + m.expand(becomes), text)
     for part in (part.strip() for part in text.split(",")):

@@ -119,19 +119,19 @@ int server_status(sessile_sftp *sftp, uint32_t id, int status, const char *text)
     return result < 0 ? sftp_fail(sftp, result, "no memory for an answer") : result;
 }
 
-int sessile_sftp_answer_status(sessile_sftp_job *job, int status, const char *text)
+int sessile_sftp_answer_status(sessile_sftp_job *job, int status, const char *words)
 {
     uint8_t room[256];
     struct writer w;
 
-    if (!job || status < 0 || (text && strlen(text) > TEXT_SIZE))
+    if (!job || status < 0 || (words && strlen(words) > TEXT_SIZE))
         return SESSILE_ERR_ARGUMENT;
     if (!job->open)
         return SESSILE_ERR_GONE;
     if (status == SESSILE_SFTP_STATUS_OK && job->op->answer != ANSWER_STATUS && job->op->answer != ANSWER_ANY)
         return SESSILE_ERR_MISUSE;
     w = answer_in(room, sizeof room, job, MSG_STATUS);
-    put_status(&w, status, text);
+    put_status(&w, status, words);
     return answer_send(job, &w, NULL, 0);
 }
 

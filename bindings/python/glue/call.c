@@ -107,11 +107,15 @@ static const char *text_of(int *code, PyObject *first)
 {
     const char *text = "";
     sessile_session *session;
+    sessile_sftp *sftp;
     Handle *handle = (Handle *)first;
 
     if (*code == SESSILE_ERR_FAILED && (session = failed_session(first)) && sessile_session_error(session) < 0) {
         *code = sessile_session_error(session);
         text = sessile_session_error_text(session);
+    } else if (*code == SESSILE_ERR_FAILED && (sftp = handle_peek(first, &kind_sftp)) && sessile_sftp_error(sftp) < 0) {
+        *code = sessile_sftp_error(sftp);
+        text = sessile_sftp_error_text(sftp);
     } else if (handle_peek(first, &kind_tls_config) || handle_peek(first, &kind_ssh_config)) {
         text = handle->kind->error_text(handle->object);
     }

@@ -6,35 +6,13 @@
 
 #include "glue.h"
 
-enum name {
-    SEND,
-    CLOSE,
-    RESUME,
-    READY,
-    QUESTION,
-    WITHDRAWN,
-    STREAM,
-    NOTICE,
-    CLOSED,
-    DATA,
-    STDERR,
-    REQUEST,
-    END,
-    WRITABLE,
-    STREAM_CLOSED,
-    TRACE,
-    PASSPHRASE,
-    NAMES
+static const char *const spelled[CALLBACKS] = {
+    "on_send",       "on_close", "on_resume", "on_ready",  "_question", "_withdrawn",  "_stream",        "_notice",
+    "_closed",       "_on_data", "on_stderr", "_request",  "on_end",    "on_writable", "_stream_closed", "on_trace",
+    "on_passphrase", "_reply",   "_done",     "_progress", "_sink",     "_source",     "_job",           "_release",
 };
 
-/* Those that begin with an underscore wrap what they are given first, or are what a property stands for. */
-static const char *const spelled[NAMES] = {
-    "on_send", "on_close",    "on_resume",      "on_ready", "_question",     "_withdrawn",
-    "_stream", "_notice",     "_closed",        "_on_data", "on_stderr",     "_request",
-    "on_end",  "on_writable", "_stream_closed", "on_trace", "on_passphrase",
-};
-
-static PyObject *names[NAMES];
+static PyObject *names[CALLBACKS];
 
 static PyObject *park(PyObject *owner)
 {
@@ -43,9 +21,7 @@ static PyObject *park(PyObject *owner)
     return NULL;
 }
 
-/* Call the owner's attribute with up to three arguments, whose references are taken over. NULL: it raised (the
- * exception waits), an argument could not be made, or there is no owner. */
-static PyObject *call_owner(void *number, enum name name, PyObject **arguments, size_t count)
+PyObject *call_owner(void *number, enum callback name, PyObject **arguments, size_t count)
 {
     PyObject *owner = slot_owner(number);
     PyObject *callable = NULL, *result = NULL;
@@ -66,7 +42,7 @@ static PyObject *call_owner(void *number, enum name name, PyObject **arguments, 
     return result;
 }
 
-static int call_for_yes(void *number, enum name name, PyObject **arguments, size_t count)
+int call_for_yes(void *number, enum callback name, PyObject **arguments, size_t count)
 {
     PyObject *result = call_owner(number, name, arguments, count);
 
@@ -74,14 +50,24 @@ static int call_for_yes(void *number, enum name name, PyObject **arguments, size
     return result ? 0 : -1;
 }
 
-/* For callbacks that cannot fail. An error of the interpreter's that is under way stays as it is. */
-static void call_in_passing(void *number, enum name name, PyObject **arguments, size_t count)
+void call_in_passing(void *number, enum callback name, PyObject **arguments, size_t count)
 {
     PyObject *type, *value, *traceback;
 
     PyErr_Fetch(&type, &value, &traceback);
     call_for_yes(number, name, arguments, count);
     PyErr_Restore(type, value, traceback);
+}
+
+int call_lending(void *number, enum callback name, const struct kind *kind, void *object)
+{
+    PyObject *handle = handle_lend(kind, object);
+    PyObject *argument = Py_XNewRef(handle);
+    int result = call_for_yes(number, name, &argument, 1);
+
+    if (handle)
+        handle_lent(handle);
+    return result;
 }
 
 static PyObject *bytes_of(const void *data, size_t size)
@@ -136,25 +122,14 @@ int on_ready(sessile_session *session, void *app)
     return call_for_yes(app, READY, NULL, 0);
 }
 
-static int on_question_or_withdrawn(sessile_question *question, void *app, enum name name)
-{
-    PyObject *handle = handle_lend(question);
-    PyObject *argument = Py_XNewRef(handle);
-    int result = call_for_yes(app, name, &argument, 1);
-
-    if (handle)
-        handle_lent(handle);
-    return result;
-}
-
 int on_question(sessile_question *question, void *app)
 {
-    return on_question_or_withdrawn(question, app, QUESTION);
+    return call_lending(app, QUESTION, &kind_question, question);
 }
 
 int on_withdrawn(sessile_question *question, void *app)
 {
-    return on_question_or_withdrawn(question, app, WITHDRAWN);
+    return call_lending(app, WITHDRAWN, &kind_question, question);
 }
 
 int on_stream(sessile_stream *stream, void *app)
@@ -261,7 +236,7 @@ int on_passphrase(void *buffer, size_t size, void *app)
 int callbacks_ready(PyObject *module)
 {
     (void)module;
-    for (int i = 0; i < NAMES; i++)
+    for (int i = 0; i < CALLBACKS; i++)
         if (!(names[i] = PyUnicode_InternFromString(spelled[i])))
             return -1;
     return 0;

@@ -31,17 +31,20 @@ struct kind {
     const char *name;
     void (*release)(void *object);
     const char *(*error_text)(void *object);
+    void *(*keep)(void *object); /* of what callbacks lend */
+    int at_once;                 /* freed at once, also from inside its own callbacks: the core waits */
 };
 
 extern const struct kind kind_session, kind_stream, kind_question, kind_callbacks, kind_key, kind_known_hosts,
-    kind_authorized_keys, kind_principals, kind_grant, kind_krl, kind_tls_config, kind_tls_tickets, kind_ssh_config;
+    kind_authorized_keys, kind_principals, kind_grant, kind_krl, kind_tls_config, kind_tls_tickets, kind_ssh_config,
+    kind_sftp, kind_sftp_request, kind_sftp_attrs, kind_sftp_transfer, kind_sftp_job;
 
 typedef struct {
     PyObject_HEAD void *object; /* NULL: freed */
     const struct kind *kind;
     unsigned pins; /* calls that use it now: what is freed meanwhile goes when the last one ends */
     char freed;
-    char lent; /* a question inside its callback: holds no reference */
+    char lent; /* a question or job inside its callback: holds no reference */
 } Handle;
 
 /* Make the types; module: gets Handle, Slot and free. Returns 0, or -1 with an exception. */
@@ -55,9 +58,9 @@ void *handle_pin(PyObject *argument, const struct kind *kind, int optional, Hand
 void handle_unpin(Handle *held);
 /* Whether it is a handle whose object is gone. */
 int handle_is_dead(PyObject *argument);
-/* A handle for a question inside its callback. */
-PyObject *handle_lend(sessile_question *question);
-/* The callback is over: where somebody still holds the handle, the question is kept, if it can be; else it is dead. */
+/* A handle for what is lent to a callback: a question, a job. */
+PyObject *handle_lend(const struct kind *kind, void *object);
+/* The callback is over: where somebody still holds the handle, the object is kept, if it can be; else it is dead. */
 void handle_lent(PyObject *handle);
 /* The live object of a handle of that kind, or NULL without an exception. */
 void *handle_peek(PyObject *argument, const struct kind *kind);
@@ -104,6 +107,9 @@ void error_note_taken(int taken);
 int intake_ready(PyObject *module);
 int flow_ready(PyObject *module);
 
+/* Make the types; module: gets Files and FilesGuest. Returns 0, or -1 with an exception. */
+int files_ready(PyObject *module);
+
 /* ---- Methods ---- */
 
 /* Make the function quicken. Returns 0, or -1 with an exception. */
@@ -113,7 +119,46 @@ PyObject *attribute_of(PyObject *owner, PyObject *name);
 
 /* ---- Callbacks ---- */
 
+/* Each finds an attribute of the owner. Those that begin with an underscore wrap what they are given first, or are what
+ * a property stands for. */
+enum callback {
+    SEND,
+    CLOSE,
+    RESUME,
+    READY,
+    QUESTION,
+    WITHDRAWN,
+    STREAM,
+    NOTICE,
+    CLOSED,
+    DATA,
+    STDERR,
+    REQUEST,
+    END,
+    WRITABLE,
+    STREAM_CLOSED,
+    TRACE,
+    PASSPHRASE,
+    REPLY,
+    DONE,
+    PROGRESS,
+    SINK,
+    SOURCE,
+    JOB,
+    RELEASE,
+    CALLBACKS
+};
+
 int callbacks_ready(PyObject *module);
+/* Call the owner's attribute with up to three arguments, whose references are taken over. NULL: it raised (the
+ * exception waits), an argument could not be made, or there is no owner. */
+PyObject *call_owner(void *number, enum callback name, PyObject **arguments, size_t count);
+/* The same, for 0 or -1. */
+int call_for_yes(void *number, enum callback name, PyObject **arguments, size_t count);
+/* For callbacks that cannot fail. An error of the interpreter's that is under way stays as it is. */
+void call_in_passing(void *number, enum callback name, PyObject **arguments, size_t count);
+/* With what is lent for the call. */
+int call_lending(void *number, enum callback name, const struct kind *kind, void *object);
 
 int on_comm_send(void *handle, void *buffer, size_t size);
 void on_comm_close(void *handle);
@@ -132,5 +177,20 @@ int on_writable(sessile_stream *stream, void *app);
 void on_stream_closed(sessile_stream *stream, int error, void *app);
 void on_trace(sessile_session *session, int direction, const char *message, size_t size, const char *phase, void *app);
 int on_passphrase(void *buffer, size_t size, void *app);
+
+/* ---- Callbacks of SFTP ---- */
+
+int on_sftp_ready(sessile_sftp *sftp, void *app);
+int on_sftp_resume(sessile_sftp *sftp, void *app);
+void on_sftp_closed(sessile_sftp *sftp, int error, void *app);
+int on_sftp_send(sessile_sftp *sftp, const void *data, size_t size, void *app);
+int on_sftp_reply(sessile_sftp_request *request, void *app);
+int on_sftp_done(sessile_sftp_transfer *transfer, void *app);
+int on_sftp_progress(sessile_sftp_transfer *transfer, void *app);
+int on_sftp_sink(sessile_sftp_transfer *transfer, uint64_t offset, const void *data, size_t size, void *app);
+int on_sftp_source(sessile_sftp_transfer *transfer, uint64_t offset, void *data, size_t size, void *app);
+int on_sftp_job(sessile_sftp_job *job, void *app);
+int on_sftp_withdrawn(sessile_sftp_job *job, void *app);
+void on_sftp_release(sessile_sftp *sftp, uint64_t file, void *app);
 
 #endif

@@ -4,12 +4,12 @@
  * afterwards or handing it to a function of another kind is an exception. */
 #include "glue.h"
 
-#define KIND(name, text)                                                                                               \
-    static void release_##name(void *object)                                                                           \
+#define KIND(kind_name, ...)                                                                                           \
+    static void release_##kind_name(void *object)                                                                      \
     {                                                                                                                  \
-        sessile_##name##_free(object);                                                                                 \
+        sessile_##kind_name##_free(object);                                                                            \
     }                                                                                                                  \
-    const struct kind kind_##name = {#name, release_##name, text}
+    const struct kind kind_##kind_name = {.name = #kind_name, .release = release_##kind_name, __VA_ARGS__}
 
 static const char *tls_config_text(void *object)
 {
@@ -21,19 +21,34 @@ static const char *ssh_config_text(void *object)
     return sessile_ssh_config_error_text(object);
 }
 
-KIND(session, NULL);
-KIND(stream, NULL);
-KIND(question, NULL);
-KIND(callbacks, NULL);
-KIND(key, NULL);
-KIND(known_hosts, NULL);
-KIND(authorized_keys, NULL);
-KIND(principals, NULL);
-KIND(grant, NULL);
-KIND(krl, NULL);
-KIND(tls_config, tls_config_text);
-KIND(tls_tickets, NULL);
-KIND(ssh_config, ssh_config_text);
+static void *keep_question(void *object)
+{
+    return sessile_question_keep(object);
+}
+
+static void *keep_job(void *object)
+{
+    return sessile_sftp_job_keep(object);
+}
+
+KIND(session, .at_once = 1);
+KIND(stream);
+KIND(question, .keep = keep_question);
+KIND(callbacks);
+KIND(key);
+KIND(known_hosts);
+KIND(authorized_keys);
+KIND(principals);
+KIND(grant);
+KIND(krl);
+KIND(tls_config, .error_text = tls_config_text);
+KIND(tls_tickets);
+KIND(ssh_config, .error_text = ssh_config_text);
+KIND(sftp, .at_once = 1);
+KIND(sftp_request, .at_once = 1);
+KIND(sftp_attrs);
+KIND(sftp_transfer, .at_once = 1);
+KIND(sftp_job, .keep = keep_job);
 
 static PyTypeObject *handle_type;
 
@@ -45,14 +60,13 @@ static void object_release(const struct kind *kind, void *object)
     call_leave_finaliser();
 }
 
-/* A session is freed at once, also from inside its own callbacks: the core waits for what must end first. All else
- * waits until no call uses it. */
+/* What is not freed at once waits until no call uses it. */
 static void handle_free(Handle *self)
 {
     void *object = self->object;
 
     self->freed = 1;
-    if (!object || (self->pins && self->kind != &kind_session))
+    if (!object || (self->pins && !self->kind->at_once))
         return;
     self->object = NULL;
     if (!self->lent)
@@ -102,16 +116,16 @@ PyObject *handle_new(const struct kind *kind, void *object)
     return handle;
 }
 
-PyObject *handle_lend(sessile_question *question)
+PyObject *handle_lend(const struct kind *kind, void *object)
 {
-    return handle_make(&kind_question, question, 1);
+    return handle_make(kind, object, 1);
 }
 
 void handle_lent(PyObject *handle)
 {
     Handle *self = (Handle *)handle;
 
-    if (self->object && (Py_REFCNT(handle) == 1 || !sessile_question_keep(self->object)))
+    if (self->object && (Py_REFCNT(handle) == 1 || !self->kind->keep(self->object)))
         self->object = NULL;
     self->lent = 0;
     Py_DECREF(handle);

@@ -7,7 +7,21 @@ program's. :mod:`sessile.proposal` has the three calls of the interface it all b
 from ._sessile import abi_version as abi_version
 from ._sessile import version as _version
 from .agent import Agent, AgentKey, AgentReply
-from .constants import ChannelEvent, Counter, HostStatus, Item, Notice, QuestionKind, Role
+from .constants import (
+    ChannelEvent,
+    Counter,
+    HostStatus,
+    Item,
+    Notice,
+    QuestionKind,
+    Role,
+    SFTPAttr,
+    SFTPFlag,
+    SFTPLimit,
+    SFTPNumber,
+    SFTPOperation,
+    SFTPStatus,
+)
 from .errors import (
     AbortedError,
     ArgumentError,
@@ -31,6 +45,11 @@ from .errors import (
     PeerFaultError,
     ProtocolError,
     RefusedError,
+    SFTPEOFError,
+    SFTPError,
+    SFTPNotFoundError,
+    SFTPPermissionError,
+    SFTPUnsupportedError,
     TruncatedError,
     UnsupportedError,
     VerificationError,
@@ -39,6 +58,8 @@ from .errors import (
 from .keys import FOREVER, Certificate, CertificateKind, Hash, Key, KeyFormat, PublicFormat
 from .question import Question
 from .session import Session, pair
+from .sftp import SFTP, SFTPAttrs, SFTPName, SFTPRequest, SFTPTransfer
+from .sftp_server import SFTPJob
 from .ssh import SSH, Algorithms, Limit, SSHConfig, SSHInfo, algorithms
 from .stream import Channel, Stream
 from .tls import (
@@ -60,9 +81,12 @@ __all__ = [
     "AuthorizedKeys", "BadLine", "BusyError", "CallbackError", "CallerError", "Certificate", "CertificateKind",
     "Channel", "ChannelBinding", "ChannelEvent", "ClientCertificate", "ClosedError", "CommError", "Counter",
     "CryptoError", "DroppedError", "Error", "FOREVER", "FailedError", "GoneError", "Grant", "Hash", "HostCheck",
-    "HostStatus", "Item", "KRL", "Key", "KeyFormat", "KnownHosts", "Limit", "LimitError", "LocalError", "MisuseError",
-    "NegotiationError", "Notice", "OCSP", "OutOfMemoryError", "PassphraseError", "PeerError", "PeerFaultError",
-    "Principals", "ProtocolError", "PublicFormat", "Question", "QuestionKind", "RefusedError", "Role", "SSH",
-    "SSHConfig", "SSHInfo", "Session", "Stream", "TLS", "TLSConfig", "TLSVersion", "TicketKeys", "TruncatedError",
-    "UnsupportedError", "VerificationError", "abi_version", "algorithms", "error_for", "pair",
+    "HostStatus", "Item", "KRL", "Key", "KeyFormat", "KnownHosts", "Limit", "LimitError", "LocalError",
+    "MisuseError", "NegotiationError", "Notice", "OCSP", "OutOfMemoryError", "PassphraseError", "PeerError",
+    "PeerFaultError", "Principals", "ProtocolError", "PublicFormat", "Question", "QuestionKind", "RefusedError",
+    "Role", "SFTP", "SFTPAttr", "SFTPAttrs", "SFTPEOFError", "SFTPError", "SFTPFlag", "SFTPJob", "SFTPLimit",
+    "SFTPName", "SFTPNotFoundError", "SFTPNumber", "SFTPOperation", "SFTPPermissionError", "SFTPRequest",
+    "SFTPStatus", "SFTPTransfer", "SFTPUnsupportedError", "SSH", "SSHConfig", "SSHInfo", "Session", "Stream", "TLS",
+    "TLSConfig", "TLSVersion", "TicketKeys", "TruncatedError", "UnsupportedError", "VerificationError",
+    "abi_version", "algorithms", "error_for", "pair",
 ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from . import _sessile
 
@@ -136,3 +136,99 @@ class HostStatus(IntEnum):
     OTHER = _sessile.HOST_OTHER
     CHANGED = _sessile.HOST_CHANGED
     REVOKED = _sessile.HOST_REVOKED
+
+
+class SFTPOperation(IntEnum):
+    """What a request of SFTP asks for, and what a server's job is."""
+
+    OPEN = _sessile.SFTP_OPEN
+    CLOSE = _sessile.SFTP_CLOSE
+    READ = _sessile.SFTP_READ
+    WRITE = _sessile.SFTP_WRITE
+    LSTAT = _sessile.SFTP_LSTAT
+    FSTAT = _sessile.SFTP_FSTAT
+    SETSTAT = _sessile.SFTP_SETSTAT
+    FSETSTAT = _sessile.SFTP_FSETSTAT
+    OPENDIR = _sessile.SFTP_OPENDIR
+    READDIR = _sessile.SFTP_READDIR
+    REMOVE = _sessile.SFTP_REMOVE
+    MKDIR = _sessile.SFTP_MKDIR
+    RMDIR = _sessile.SFTP_RMDIR
+    REALPATH = _sessile.SFTP_REALPATH
+    STAT = _sessile.SFTP_STAT
+    RENAME = _sessile.SFTP_RENAME
+    READLINK = _sessile.SFTP_READLINK
+    SYMLINK = _sessile.SFTP_SYMLINK
+    EXTENDED = _sessile.SFTP_EXTENDED
+    POSIX_RENAME = _sessile.SFTP_POSIX_RENAME
+    STATVFS = _sessile.SFTP_STATVFS
+    FSTATVFS = _sessile.SFTP_FSTATVFS
+    HARDLINK = _sessile.SFTP_HARDLINK
+    FSYNC = _sessile.SFTP_FSYNC
+    LSETSTAT = _sessile.SFTP_LSETSTAT
+    LIMITS = _sessile.SFTP_LIMITS
+    EXPAND_PATH = _sessile.SFTP_EXPAND_PATH
+    COPY_DATA = _sessile.SFTP_COPY_DATA
+    HOME_DIRECTORY = _sessile.SFTP_HOME_DIRECTORY
+    USERS_GROUPS = _sessile.SFTP_USERS_GROUPS
+
+
+class SFTPFlag(IntFlag):
+    """How a file is opened (draft-ietf-secsh-filexfer-02, section 6.3)."""
+
+    READ = _sessile.SFTP_FLAG_READ
+    WRITE = _sessile.SFTP_FLAG_WRITE
+    APPEND = _sessile.SFTP_FLAG_APPEND
+    CREATE = _sessile.SFTP_FLAG_CREATE
+    TRUNCATE = _sessile.SFTP_FLAG_TRUNCATE
+    EXCLUSIVE = _sessile.SFTP_FLAG_EXCLUSIVE
+
+
+class SFTPStatus(IntEnum):
+    """How a request ended (section 7)."""
+
+    OK = _sessile.SFTP_STATUS_OK
+    EOF = _sessile.SFTP_STATUS_EOF
+    NO_SUCH_FILE = _sessile.SFTP_STATUS_NO_SUCH_FILE
+    PERMISSION_DENIED = _sessile.SFTP_STATUS_PERMISSION_DENIED
+    FAILURE = _sessile.SFTP_STATUS_FAILURE
+    BAD_MESSAGE = _sessile.SFTP_STATUS_BAD_MESSAGE
+    NO_CONNECTION = _sessile.SFTP_STATUS_NO_CONNECTION
+    CONNECTION_LOST = _sessile.SFTP_STATUS_CONNECTION_LOST
+    UNSUPPORTED = _sessile.SFTP_STATUS_UNSUPPORTED
+
+
+class SFTPLimit(IntEnum):
+    """What an SFTP server limits: bytes, but for HANDLES."""
+
+    MESSAGE = _sessile.SFTP_LIMIT_MESSAGE
+    READ = _sessile.SFTP_LIMIT_READ
+    WRITE = _sessile.SFTP_LIMIT_WRITE
+    HANDLES = _sessile.SFTP_LIMIT_HANDLES
+
+
+class SFTPAttr(IntEnum):
+    """An attribute of a file."""
+
+    SIZE = _sessile.SFTP_ATTR_SIZE
+    UID = _sessile.SFTP_ATTR_UID
+    GID = _sessile.SFTP_ATTR_GID
+    PERMISSIONS = _sessile.SFTP_ATTR_PERMISSIONS
+    ATIME = _sessile.SFTP_ATTR_ATIME
+    MTIME = _sessile.SFTP_ATTR_MTIME
+
+
+class SFTPNumber(IntEnum):
+    """What statvfs tells, as in statvfs(3)."""
+
+    BSIZE = _sessile.SFTP_VFS_BSIZE
+    FRSIZE = _sessile.SFTP_VFS_FRSIZE
+    BLOCKS = _sessile.SFTP_VFS_BLOCKS
+    BFREE = _sessile.SFTP_VFS_BFREE
+    BAVAIL = _sessile.SFTP_VFS_BAVAIL
+    FILES = _sessile.SFTP_VFS_FILES
+    FFREE = _sessile.SFTP_VFS_FFREE
+    FAVAIL = _sessile.SFTP_VFS_FAVAIL
+    FSID = _sessile.SFTP_VFS_FSID
+    FLAG = _sessile.SFTP_VFS_FLAG
+    NAMEMAX = _sessile.SFTP_VFS_NAMEMAX

@@ -6,6 +6,7 @@ one for what happened on this side (``LocalError``)."""
 
 from __future__ import annotations
 
+import errno
 import re
 
 from . import _sessile
@@ -123,6 +124,36 @@ class RefusedError(LocalError):
     reason: int = 0
 
 
+class SFTPError(RefusedError, OSError):
+    """An SFTP server did not do what it was asked to. ``status``: an :class:`SFTPStatus`, or another number of the
+    server's. ``errno`` is the system's number for it, where there is one."""
+
+    status: int
+
+    def __init__(self, code: int, text: str, status: int = 0) -> None:
+        super().__init__(code, text)
+        self.status = status
+        self.errno = _ERRNO.get(status)
+        self.strerror = text
+        self.filename = self.filename2 = None
+
+
+class SFTPNotFoundError(SFTPError, FileNotFoundError):
+    """There is no such file (STATUS_NO_SUCH_FILE)."""
+
+
+class SFTPPermissionError(SFTPError, PermissionError):
+    """The server does not permit it (STATUS_PERMISSION_DENIED)."""
+
+
+class SFTPEOFError(SFTPError, EOFError):
+    """The end of a file or a directory (STATUS_EOF)."""
+
+
+class SFTPUnsupportedError(SFTPError):
+    """The server does not know how (STATUS_OP_UNSUPPORTED)."""
+
+
 class AbortedError(LocalError):
     """The session was aborted on this side, or ended before it was ready."""
 
@@ -163,6 +194,25 @@ _CLASSES: dict[int, type[Error]] = {
     _sessile.ERR_PASSPHRASE: PassphraseError,
 }
 _sessile.error_classes.update(_CLASSES)
+
+
+_ERRNO = {
+    _sessile.SFTP_STATUS_NO_SUCH_FILE: errno.ENOENT,
+    _sessile.SFTP_STATUS_PERMISSION_DENIED: errno.EACCES,
+    _sessile.SFTP_STATUS_UNSUPPORTED: errno.EOPNOTSUPP,
+}
+_SFTP_CLASSES: dict[int, type[SFTPError]] = {
+    _sessile.SFTP_STATUS_EOF: SFTPEOFError,
+    _sessile.SFTP_STATUS_NO_SUCH_FILE: SFTPNotFoundError,
+    _sessile.SFTP_STATUS_PERMISSION_DENIED: SFTPPermissionError,
+    _sessile.SFTP_STATUS_UNSUPPORTED: SFTPUnsupportedError,
+}
+
+
+def sftp_error(status: int, text: str) -> SFTPError:
+    """The exception for a status of an SFTP server's. ``text``: its words; "" for the usual ones."""
+    words = text or _sessile.sftp_status_text(status)
+    return _SFTP_CLASSES.get(status, SFTPError)(_sessile.ERR_REFUSED, words, status)
 
 
 def error_for(code: int, text: str = "") -> Error:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from . import _sessile
@@ -54,7 +55,7 @@ class Stream(Owner):
         self._over = False
         self._on_end: Callable[[], object] | None = None
         self._on_stderr: Callable[[bytes], object] | None = None
-        self._inner: Session | None = None
+        self._inner: object = None
         self._listen()
 
     def _listen(self) -> None:
@@ -135,6 +136,16 @@ class Stream(Owner):
         inner._wire = self
         self._inner = inner
         return inner
+
+    @contextmanager
+    def _lent(self, inner: object) -> Generator[None, None, None]:
+        """From here on the stream's callbacks are another's, unless this raises."""
+        self._inner = inner
+        try:
+            yield
+        except BaseException:
+            self._inner = None
+            raise
 
     def _carries_no_more(self) -> None:
         self._inner = None

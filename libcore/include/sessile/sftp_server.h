@@ -86,9 +86,9 @@ SESSILE_API int64_t sessile_sftp_job_id(sessile_sftp_job *job, int group, size_t
 /* ---- answers. Each returns 0; ERR_GONE where the job was answered or withdrawn; ERR_MISUSE where this is no answer to
  * it: then it is as open as before; ERR_ARGUMENT; ERR_LIMIT; ERR_MEMORY. Callbacks: send, job ---- */
 
-/* Any job. status: SESSILE_SFTP_STATUS_*; OK is no answer to what brings something. text: words for the client, NULL
- * for the usual ones. */
-SESSILE_API int sessile_sftp_answer_status(sessile_sftp_job *job, int status, const char *text);
+/* Any job. status: SESSILE_SFTP_STATUS_*; OK is no answer to what brings something. words: for the client, NULL for
+ * the usual ones. */
+SESSILE_API int sessile_sftp_answer_status(sessile_sftp_job *job, int status, const char *words);
 /* OPEN, OPENDIR. file: the number to be had back by sessile_sftp_job_file() and release. ERR_LIMIT where too many are
  * open: answered with STATUS_FAILURE, and the number is not the library's. */
 SESSILE_API int sessile_sftp_answer_handle(sessile_sftp_job *job, uint64_t file);

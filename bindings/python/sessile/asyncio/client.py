@@ -26,6 +26,7 @@ from .auth import AcceptHostKey, Answers, ClientKey, LockedKey, Passphrase, Pass
 from .channel import ChannelTransport, Listener, Relay, channel_streams
 from .connection import SSHConnection
 from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
+from .sftp import SFTPClient, SFTPOpening
 from .unix import listening_unix
 from .wire import listening
 from .x11 import X11_CHANNEL, X11_PROTOCOL, Display, LentDisplay
@@ -202,6 +203,13 @@ class SSHClient(SSHConnection):
         transport.closed.add_done_callback(lambda _: self._displays.pop(transport, None))
         if not await transport.ask(transport.channel.request_x11, X11_PROTOCOL, lent.shown.hex(), display.screen):
             raise transport.error or error_for(_sessile.ERR_REFUSED, "the server takes no display")
+
+    # ---- Files ----
+
+    def sftp(self, subsystem: str = "sftp", *, command: Text | None = None) -> SFTPOpening:
+        """The server's files: ``async with client.sftp() as sftp``, or ``await`` it. ``command``: run this in place of
+        a subsystem."""
+        return SFTPOpening(lambda: SFTPClient.start(self, subsystem, command))
 
     # ---- Connections from the server ----
 

@@ -20,6 +20,7 @@ from .agent_forwarding import AGENT_REQUEST, AgentSocket
 from .channel import ChannelTransport, Relay, StderrWriter
 from .connection import SSHConnection, answer
 from .endpoints import LIMIT, StreamProtocol
+from .sftp_server import SFTPService
 from .unix import UnixListener, listening_unix
 from .wire import listening
 from .x11 import X11_REQUEST, DisplaySocket, X11Offer
@@ -190,6 +191,10 @@ class ServerProcess:
         """Have something called when the channel is closed."""
         self._transport.closed.add_done_callback(lambda _: call())
 
+    def gone(self, error: Error | None) -> None:
+        """What has taken its channel over says that this is closed."""
+        self._transport._channel_closed(error)
+
     def _event(self, event: ChannelEvent) -> None:
         if event is ChannelEvent.SIGNAL and self.on_signal is not None:
             self.connection.guard(self.on_signal, self.channel.signal)
@@ -230,6 +235,7 @@ class ProcessTransport(ChannelTransport):
 
 
 ProcessFactory = Callable[[ServerProcess], Awaitable[int | None]]
+SFTPFactory = Callable[["SSHServerConnection"], "SFTPService | None"]
 HandlerFactory = Callable[[], SSHServerHandler]
 
 
@@ -237,13 +243,15 @@ class SSHServerConnection(SSHConnection):
     """A connection of a client's."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, config: SSHConfig, handler: SSHServerHandler,
-                 process_factory: ProcessFactory | None, login_timeout: float, keepalive_interval: float,
-                 of: Connections) -> None:
+                 process_factory: ProcessFactory | None, sftp_factory: SFTPFactory | None, login_timeout: float,
+                 keepalive_interval: float, of: Connections) -> None:
         super().__init__(loop, keepalive_interval)
         self._config = config
         self._handler = handler
         handler.connection = self
         self._process_factory = process_factory
+        self._sftp_factory = sftp_factory
+        self._served: list[list[object]] = []
         self._login_timeout = login_timeout
         self._processes: dict[Channel, ServerProcess] = {}
         self._listeners: dict[tuple[str, int] | str, asyncio.AbstractServer | UnixListener] = {}
@@ -336,7 +344,7 @@ class SSHServerConnection(SSHConnection):
 
     def _channel(self, question: Question) -> None:
         kind = question.type
-        if kind == "session" and self._process_factory is not None:
+        if kind == "session" and (self._process_factory is not None or self._sftp_factory is not None):
             self.take_channel(question, self._new_process)
         elif kind in ("direct-tcpip", "direct-streamlocal@openssh.com"):
             self._decide(question, self._open)
@@ -401,11 +409,38 @@ class SSHServerConnection(SSHConnection):
 
     def _launch(self, process: ServerProcess, question: Question) -> None:
         process.started = True
+        if self._sftp_factory is not None and question.type == "subsystem" and question.text(Item.NAME) == "sftp":
+            self._serve_files(process, question, self._sftp_factory)
+            return
         process.command = question.command if question.type == "exec" else None
         process.subsystem = question.text(Item.NAME) if question.type == "subsystem" else None
+        if self._process_factory is None:
+            answer(question, False)
+            return
         answer(question, True)
         task = self.spawn(self._run(process))
         process.on_closed(task.cancel)
+
+    def _serve_files(self, process: ServerProcess, question: Question, factory: SFTPFactory) -> None:
+        """Files in place of a process. They take the channel over before the client hears that they may."""
+
+        def over(error: Error | None) -> None:
+            try:
+                process.channel.send_exit_status(0 if error is None else 1)
+            except Error:
+                pass
+            held.clear()
+            process.gone(error)
+
+        held: list[object] = []
+        service = factory(self)
+        if service is None:
+            answer(question, False)
+            return
+        held.append(service.serve(self, process.channel, over))
+        self._served.append(held)
+        process.on_closed(lambda: self._served.remove(held))
+        answer(question, True)
 
     async def _run(self, process: ServerProcess) -> None:
         assert self._process_factory is not None
@@ -537,13 +572,15 @@ async def listen(
     server_host_keys: Iterable[Key],
     handler: HandlerFactory = SSHServerHandler,
     process_factory: ProcessFactory | None = None,
+    sftp_factory: SFTPFactory | None = None,
     config: SSHConfig | None = None,
     login_timeout: float = 120.0,
     keepalive_interval: float = 0,
     **options: Any,
 ) -> SSHServer:
     """Listen for SSH clients. ``handler()``: makes what decides about a connection. ``process_factory(process)``: a
-    coroutine that runs what a client asks for; what it returns is the exit status. ``config``: what else is to be set,
+    coroutine that runs what a client asks for; what it returns is the exit status. ``sftp_factory(connection)``: what
+    serves files, an :class:`SFTPDirectory` or an :class:`SFTPHandler`, or None for nothing. ``config``: what else is to be set,
     used up by this. What is not named here goes on to the event loop's create_server."""
     config = config or SSHConfig(Role.SERVER)
     for key in server_host_keys:
@@ -554,7 +591,7 @@ async def listen(
 
     def factory() -> SSHServerConnection:
         return SSHServerConnection(
-            loop, settled, handler(), process_factory, login_timeout, keepalive_interval, connections
+            loop, settled, handler(), process_factory, sftp_factory, login_timeout, keepalive_interval, connections
         )
 
     create: Any = loop.create_server
