@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class SFTPJob(Owner):
     """A request of a client's. One that is neither answered nor held on to is answered with STATUS_FAILURE. Open files
     are numbers of the application's, given with the answer to OPEN or OPENDIR; what the client has of them cannot be
-    forged. Answers raise :class:`GoneError` where the job was answered or withdrawn, :class:`MisuseError` where they are
-    none to it."""
+    forged. Answers raise :class:`GoneError` where the job was answered or withdrawn, :class:`MisuseError` where they
+    are none to it."""
 
     def __init__(self, sftp: SFTP, handle: Handle) -> None:
         self._sftp = sftp

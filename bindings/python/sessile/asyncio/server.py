@@ -580,8 +580,8 @@ async def listen(
 ) -> SSHServer:
     """Listen for SSH clients. ``handler()``: makes what decides about a connection. ``process_factory(process)``: a
     coroutine that runs what a client asks for; what it returns is the exit status. ``sftp_factory(connection)``: what
-    serves files, an :class:`SFTPDirectory` or an :class:`SFTPHandler`, or None for nothing. ``config``: what else is to be set,
-    used up by this. What is not named here goes on to the event loop's create_server."""
+    serves files, an :class:`SFTPDirectory` or an :class:`SFTPHandler`, or None for nothing. ``config``: what else is to
+    be set, used up by this. What is not named here goes on to the event loop's create_server."""
     config = config or SSHConfig(Role.SERVER)
     for key in server_host_keys:
         config.add_host_key(key)

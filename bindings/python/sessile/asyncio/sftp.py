@@ -122,6 +122,11 @@ class SFTPClient(Copies):
     def _closed(self, error: Error | None) -> None:
         self._fail(error or error_for(_sessile.ERR_CLOSED, "the SFTP conversation has ended"))
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._error is not None
+
     def close(self) -> None:
         """End it: what is under way is over."""
         try:
@@ -347,8 +352,11 @@ class SFTPClient(Copies):
         """The same where "~" is understood, if the server can (expand-path@openssh.com)."""
         return as_text(await self.ask(SFTPRequest.expand_path, path, take=lambda request: request.name))
 
-    async def home(self, user: Text = "") -> str:
-        """Where a user is at home; "" for whoever is logged in."""
+    async def home(self, user: Text | None = None) -> str:
+        """Where a user is at home, if the server can (home-directory). None: where the conversation began, which for
+        most servers is the home of whoever is logged in."""
+        if user is None:
+            return await self.realpath(".")
         return as_text(await self.ask(SFTPRequest.home_directory, user, take=lambda request: request.name))
 
     async def readlink(self, path: Text) -> str:
@@ -424,7 +432,8 @@ class SFTPClient(Copies):
         await self.ask(SFTPRequest.posix_rename, old, new)
 
     async def symlink(self, target: Text, path: Text) -> None:
-        """Make ``path`` a link to ``target``."""
+        """Make ``path`` a link to ``target``. They are sent as OpenSSH's server takes them; asyncssh's server expects
+        them the other way round from clients that are not OpenSSH's."""
         await self.ask(SFTPRequest.symlink, target, path)
 
     async def link(self, old: Text, new: Text) -> None:

@@ -16,7 +16,6 @@ import stat as _stat
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,6 +47,11 @@ class _How:
     progress: Progress | None
     on_error: OnError | None
 
+    def report(self, path: str, done: int, size: int | None) -> None:
+        """To whoever wants to know."""
+        if self.progress is not None:
+            self.progress(path, done, size)
+
 
 class Download:
     """One file from there to here."""
@@ -68,7 +72,9 @@ class Download:
         try:
             descriptor, start = self._open()
             try:
-                await move(client, lambda transfer: self._begin(transfer, handle, descriptor, start))
+                self._how.report(self._remote, start, self._expected)
+                moved = await move(client, lambda transfer: self._begin(transfer, handle, descriptor, start))
+                self._how.report(self._remote, moved.position, self._expected)
             except Error:
                 if self._trouble is not None:
                     raise self._trouble from None
@@ -79,8 +85,6 @@ class Download:
             await client._let_go(handle)
 
     def _begin(self, transfer: SFTPTransfer, handle: bytes, descriptor: int, start: int) -> None:
-        progress, total = self._how.progress, self._expected
-
         def sink(offset: int, data: bytes) -> int:
             try:
                 _write_all(descriptor, data, offset)
@@ -92,15 +96,11 @@ class Download:
             return 0
 
         transfer.on_sink = sink
-        if progress is not None:
-            transfer.on_progress = partial(_report, progress, self._remote, transfer, total)
-        if total is not None:
-            transfer.set_expected(total)
+        if self._how.progress is not None:
+            transfer.on_progress = lambda: self._how.report(self._remote, transfer.position, self._expected)
+        if self._expected is not None:
+            transfer.set_expected(self._expected)
         transfer.get(handle, start)
-
-
-def _report(progress: Progress, path: str, transfer: SFTPTransfer, total: int | None) -> None:
-    progress(path, transfer.position, total)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
@@ -149,25 +149,27 @@ class Upload:
         await client.close_handle(handle)
 
     async def _move(self, client: SFTPClient, handle: bytes, source: _Source, start: int, total: int) -> None:
-        progress = self._how.progress
+        path = str(self._local)
 
         def begin(transfer: SFTPTransfer) -> None:
             def give(offset: int, size: int) -> bytes:
                 try:
                     return source.read(transfer, offset, size)
                 except OSError as error:
-                    error.filename = str(self._local)
+                    error.filename = path
                     self._trouble = error
                     transfer.stop()
                     return b""
 
             transfer.on_source = give
-            if progress:
-                transfer.on_progress = partial(_report, progress, str(self._local), transfer, total)
+            if self._how.progress is not None:
+                transfer.on_progress = lambda: self._how.report(path, transfer.position, total)
             transfer.put(handle, start)
 
         try:
+            self._how.report(path, start, total)
             await move(client, begin)
+            self._how.report(path, total, total)
         except Error:
             if self._trouble is not None:
                 raise self._trouble from None
@@ -214,9 +216,10 @@ class Copies:
         """Fetch files into a directory, or one file under another name.
 
         ``recursive``: directories as well; links in them are left out, unless ``follow_symlinks``. ``preserve``:
-        permissions and times. ``resume``: go on behind what is here already. ``progress(path, done, size)``: called as
-        it goes; ``size`` is None where the server has not told. ``on_error(path, error)``: called for what could not be
-        fetched, and the rest goes on; else the first error is raised, and what was under way ends."""
+        permissions and times. ``resume``: go on behind what is here already. ``progress(path, done, size)``: called
+        when a file begins, as it goes and when it is there; ``size`` is None where the server has not told.
+        ``on_error(path, error)``: called for what could not be fetched, and the rest goes on; else the first error is
+        raised, and what was under way ends."""
         how = _How(preserve, resume, follow_symlinks, progress, on_error)
         await _Tree(cast("SFTPClient", self), how).get(_list(remote), Path(local), recursive)
 

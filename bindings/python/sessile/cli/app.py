@@ -17,6 +17,8 @@ assert rich
 COMMANDS = {
     "tls": ("tls", "Connect to a TLS server, and show who it is."),
     "ssh": ("ssh", "Log in to an SSH server: a command, a shell, forwarding."),
+    "cp": ("cp", "Copy files to or from another machine."),
+    "sftp": ("sftp", "Files of another machine, by hand or from a batch."),
     "serve": ("serve", "Start a test server for SSH or TLS."),
     "keyscan": ("keyscan", "Collect SSH host keys as known_hosts lines."),
     "keygen": ("keygen", "Make, show and change SSH keys."),

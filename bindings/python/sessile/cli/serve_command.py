@@ -79,12 +79,17 @@ def command() -> None:
               help="The host's private key; it is made where the file is missing.")
 @click.option("--echo", is_flag=True, help="Run nothing: send back what comes in.")
 @click.option("--forward", is_flag=True, help="Forward connections, in all directions.")
+@click.option("--sftp", "folder", metavar="DIRECTORY", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Serve this directory's files, and nothing outside it.")
+@click.option("--read-only", is_flag=True, help="Let nobody change them.")
 def serve_ssh(host: str, port: int, user: str | None, password: str | None, authorized: Path | None,
-              host_key: Path | None, echo: bool, forward: bool) -> None:
+              host_key: Path | None, echo: bool, forward: bool, folder: Path | None, read_only: bool) -> None:
     """Be an SSH server. Whoever gets in runs commands as you, unless --echo."""
     from .serve_ssh import Service, serve
 
-    run(serve(Service(host, port, user, password, authorized, host_key, echo, forward)))
+    if read_only and folder is None:
+        raise click.UsageError("--read-only goes with --sftp")
+    run(serve(Service(host, port, user, password, authorized, host_key, echo, forward, folder, read_only)))
 
 
 @command.command("tls", context_settings=CONTEXT)

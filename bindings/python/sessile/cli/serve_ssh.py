@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..asyncio import ServerProcess, SSHServerHandler, listen
+from ..asyncio import ServerProcess, SFTPDirectory, SSHServerConnection, SSHServerHandler, listen
 from ..errors import Error, VerificationError
 from ..keys import Key
 from ..trust import Allow, AuthorizedKeys, Grant, KnownHosts
@@ -36,6 +36,8 @@ class Service:
     host_key: Path | None
     echo: bool
     forward: bool
+    folder: Path | None
+    read_only: bool
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,17 @@ async def serve(service: Service) -> None:
         key = _host_key(service.host_key)
         door, identity = _door(service, folder)
         runner = Runner()
+        files = SFTPDirectory(service.folder, read_only=service.read_only) if service.folder else None
+
+        def serve_files(connection: SSHServerConnection) -> SFTPDirectory | None:
+            peer = connection.get_extra_info("peername")
+            log(place(peer[0], peer[1]), "gets files" if files else "wants files, and there are none")
+            return files
+
         async with await listen(
             service.host or None, service.port, server_host_keys=[key],
-            process_factory=_echo if service.echo else runner.run, handler=lambda: Handler(door, service.forward),
+            process_factory=_echo if service.echo else runner.run, sftp_factory=serve_files,
+            handler=lambda: Handler(door, service.forward),
         ) as server:
             known = folder / "known_hosts"
             shown = service.host or "localhost"
@@ -229,10 +239,14 @@ def _tell(service: Service, port: int, key: Key, door: Door, identity: Path | No
         ("host key", f"{key.type} {key.fingerprint()}"), ("user", service.user or "any"),
         ("password", door.password or "none"), ("key", str(identity or service.authorized)),
         ("runs", "nothing: it sends back what comes in" if service.echo else "commands and shells, as you"),
-        ("forwards", "everything" if service.forward else "nothing"),
+        ("forwards", "everything" if service.forward else "nothing"), ("files", _files(service)),
     ]
     announce(f"SSH on {place(service.host or '*', port)}", facts, [
         f"ssh {common} {user}@{host}", f"sessile ssh {common} {user}@{host} uname -a",
     ])
 
 
+def _files(service: Service) -> str:
+    if service.folder is None:
+        return "none"
+    return f"those in {service.folder}" + (", to be read" if service.read_only else "")
