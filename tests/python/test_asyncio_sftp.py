@@ -294,7 +294,7 @@ async def test_what_is_cancelled_ends_and_the_rest_goes_on(setting, there, here)
     (there / "a").write_bytes(BULK * 20)
     async with setting as client, client.sftp() as sftp:
         begun = asyncio.Event()
-        task = asyncio.ensure_future(sftp.get("a", here, progress=lambda *_: begun.set()))
+        task = asyncio.ensure_future(sftp.get("a", here, progress=lambda path, done, size: done and begun.set()))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -309,7 +309,7 @@ async def test_a_lost_connection_leaves_what_can_be_resumed(setting, there, here
     async with setting as client:
         sftp = await client.sftp()
         begun = asyncio.Event()
-        task = asyncio.ensure_future(sftp.get("a", here, progress=lambda *_: begun.set()))
+        task = asyncio.ensure_future(sftp.get("a", here, progress=lambda path, done, size: done and begun.set()))
         await begun.wait()
         client.abort()
         with pytest.raises(sessile.Error):
