@@ -153,6 +153,31 @@ async def test_what_is_changed_is_changed(setting, there):
         assert os.listdir(there) == []
 
 
+async def test_paths_are_like_pathlibs(setting, there):
+    async with setting as client, client.sftp() as sftp:
+        folder = sftp.path("a") / "b"
+        await folder.mkdir(parents=True)
+        file = folder / "näme.txt"
+        await file.write_text("täxt")
+        assert (there / "a/b/näme.txt").read_text() == "täxt" == await file.read_text()
+        assert file.parent == folder and file.name == "näme.txt" and file.pure.suffix == ".txt"
+        assert str(await file.resolve()) == "/a/b/näme.txt" and repr(folder) == "SFTPPath('a/b')"
+        assert await file.is_file() and await folder.is_dir() and not await (folder / "x").is_file()
+        assert [path async for path in folder.iterdir()] == [file] == await folder.glob("*.txt")
+        await (folder / "link").symlink_to("näme.txt")
+        assert str(await (folder / "link").readlink()) == "näme.txt"
+        assert (await (folder / "link").stat(follow_symlinks=False)).is_symlink
+        moved = await file.rename(folder / "new")
+        assert await moved.read_bytes() == "täxt".encode() and not await file.exists()
+        await (folder / "link").unlink()
+        await (folder / "link").unlink(missing_ok=True)
+        with pytest.raises(FileNotFoundError):
+            await (folder / "link").unlink()
+        await (await moved.replace(folder / "newer")).chmod(0o600)
+        async with await (folder / "newer").open() as opened:
+            assert await opened.read(2) == b"t\xc3"
+
+
 async def test_refusals_are_the_systems_errors(setting, there):
     (there / "d").mkdir()
     async with setting as client, client.sftp() as sftp:

@@ -23,6 +23,7 @@ from .process import CompletedProcess, Process, ProcessError, Terminal
 from .server import Ask, ServerProcess, SSHServer, SSHServerConnection, SSHServerHandler, listen
 from .sftp import SFTPClient, SFTPEntry, SFTPOpening
 from .sftp_file import SFTPFile
+from .sftp_path import SFTPPath
 from .sftp_server import SFTPDirectory, SFTPHandler, SFTPService
 from .tls import TLSInfo, TLSTransport
 from .transport import StreamTransport
@@ -32,7 +33,7 @@ from .x11 import X11Offer
 __all__ = [
     "AgentClient", "Ask", "ChannelTransport", "CompletedProcess", "Listener", "LockedKey", "Process",
     "ProcessError", "ProcessPipes", "SFTPClient", "SFTPDirectory", "SFTPEntry", "SFTPFile", "SFTPHandler",
-    "SFTPOpening", "SFTPService", "SSHClient", "SSHConnection", "SSHServer", "SSHServerConnection",
+    "SFTPOpening", "SFTPPath", "SFTPService", "SSHClient", "SSHConnection", "SSHServer", "SSHServerConnection",
     "SSHServerHandler", "ServerProcess", "StreamTransport", "TLSInfo", "TLSTransport", "Terminal", "Wire",
     "X11Offer", "connect", "connect_process", "create_connection", "create_server", "create_unix_connection",
     "create_unix_server", "listen", "open_connection", "open_unix_connection", "start_server", "start_tls",

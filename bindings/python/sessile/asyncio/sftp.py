@@ -19,6 +19,7 @@ from ..errors import ClosedError, Error, LimitError, SFTPEOFError, SFTPError, SF
 from ..sftp import SFTP, SFTPAttrs, SFTPName, SFTPRequest
 from .sftp_copy import Copies
 from .sftp_file import SFTPFile, as_text, flags_of
+from .sftp_path import SFTPPath
 
 if TYPE_CHECKING:
     from ..stream import Channel
@@ -221,6 +222,10 @@ class SFTPClient(Copies):
         return self._sftp.extensions
 
     # ---- Files ----
+
+    def path(self, *parts: str | bytes) -> SFTPPath:
+        """A path in the manner of pathlib."""
+        return SFTPPath(self, *parts)
 
     async def open(self, path: Text, mode: str = "rb", attrs: SFTPAttrs | None = None) -> SFTPFile:
         """Open a file: ``mode`` as the builtin open's, "b" in it, for what goes through here is bytes."""
