@@ -42,7 +42,7 @@ def start_server(folder):
     (folder / "known").write_text(f"[{HOST}]:{port} " + (folder / "host.pub").read_text())
     (folder / "config").write_text(
         f"ListenAddress {HOST}\nPort {port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\nPidFile none\n"
-        "UsePAM no\nStrictModes no\nPermitRootLogin yes\nLogLevel FATAL\nUseDNS no\n")
+        "UsePAM no\nStrictModes no\nPermitRootLogin yes\nLogLevel FATAL\nUseDNS no\nSubsystem sftp internal-sftp\n")
     if os.getuid() == 0:
         pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
