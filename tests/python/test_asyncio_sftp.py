@@ -3,6 +3,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import stat
 
@@ -428,8 +429,55 @@ async def test_a_handlers_files_are_what_it_says(host_key, user_key):
                 await sftp.remove("/a")
             with pytest.raises(sessile.UnsupportedError):
                 await sftp.replace("/a", "/b")
-            await sftp.open("/a")
+            left = await sftp.open("/a")
+        assert not left.closed
     assert len(made.closed) == made.opened + 1 and made.connection.ssh.user == "alice"
+
+
+class Long(Made):
+    """More names than fit into an answer, at once; errors with many words."""
+
+    async def opendir(self, path):
+        return iter([[f"/{number}-{'x' * 200}" for number in range(3000)]])
+
+    async def readdir(self, directory):
+        return [(name[1:], sessile.SFTPAttrs(size=1)) for name in next(directory, [])]
+
+    async def remove(self, path):
+        raise OSError(errno.EIO, "ü" * 300 + "\0")
+
+
+async def test_what_does_not_fit_into_an_answer_comes_with_the_next(host_key, user_key):
+    async with Setting(host_key, user_key, lambda connection: Long()) as client, client.sftp() as sftp:
+        assert [int(name.split("-")[0]) for name in await sftp.listdir("/")] == list(range(3000))
+        with pytest.raises(sessile.SFTPError, match=r"^(\\xc3\\xbc){30}"):
+            await sftp.remove("/x")
+
+
+async def test_what_is_private_there_is_private_here(setting, there, here):
+    (there / "d").mkdir(mode=0o700)
+    (there / "d/secret").write_bytes(b"secret")
+    (there / "d/secret").chmod(0o400)
+    async with setting as client, client.sftp() as sftp:
+        await sftp.get("d", here / "got", recursive=True)
+    assert stat.S_IMODE((here / "got").stat().st_mode) == 0o700
+    assert stat.S_IMODE((here / "got/secret").stat().st_mode) == 0o600
+
+
+async def test_a_link_here_is_sent_under_its_own_name(setting, there, here):
+    (here / "file").write_bytes(b"content")
+    os.symlink("file", here / "link")
+    async with setting as client, client.sftp() as sftp:
+        await sftp.put(here / "link", "/")
+    assert os.listdir(there) == ["link"] and (there / "link").read_bytes() == b"content"
+
+
+async def test_a_file_that_is_not_closed_is_warned_of(setting, there):
+    (there / "a").write_bytes(b"")
+    async with setting as client, client.sftp() as sftp:
+        with pytest.warns(ResourceWarning, match="not closed"):
+            await sftp.open("a")
+            gc.collect()
 
 
 async def test_a_handlers_mistake_is_a_failure_and_is_told(host_key, user_key):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .client import SSHClient
 
 T = TypeVar("T")
+# Requests that are kept to be used again.
+SPARE = 64
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ class SFTPClient(Copies):
         except BaseException:
             request.free()
             raise
-        self._spare.append(request)
+        if len(self._spare) < SPARE:
+            self._spare.append(request)
         return result
 
     def _request(self) -> SFTPRequest:

@@ -56,14 +56,17 @@ class _How:
 class Download:
     """One file from there to here."""
 
-    def __init__(self, remote: str, local: Path, expected: int | None, how: _How) -> None:
-        self._remote, self._local, self._expected, self._how = remote, local, expected, how
+    def __init__(self, remote: str, local: Path, attrs: SFTPAttrs, how: _How) -> None:
+        self._remote, self._local, self._how = remote, local, how
+        self._expected = attrs.size
+        # What others may not read there is not for them here.
+        self._mode = 0o666 if attrs.permissions is None else attrs.permissions & 0o777 | 0o200
         self._trouble: OSError | None = None
 
     def _open(self) -> tuple[int, int]:
         """The local file's descriptor, and where to begin."""
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | (0 if self._how.resume else os.O_TRUNC)
-        descriptor = os.open(self._local, flags, 0o666)
+        descriptor = os.open(self._local, flags, self._mode)
         return descriptor, os.fstat(descriptor).st_size if self._how.resume else 0
 
     async def run(self, client: SFTPClient) -> None:
@@ -282,14 +285,14 @@ class _Tree:
         await self._start(remote, lambda: self._fetch(remote, local, attrs))
 
     async def _fetch(self, remote: str, local: Path, attrs: SFTPAttrs) -> None:
-        await Download(remote, local, attrs.size, self._how).run(self._client)
+        await Download(remote, local, attrs, self._how).run(self._client)
         if self._how.preserve:
             _restore(local, attrs)
 
     async def _get_folder(self, remote: str, local: Path, attrs: SFTPAttrs, depth: int) -> None:
         if depth > DEEPEST:
             raise OSError(None, f"directories are more than {DEEPEST} deep", remote)
-        local.mkdir(exist_ok=True)
+        local.mkdir(0o777 if attrs.permissions is None else attrs.permissions & 0o777 | 0o700, exist_ok=True)
         if self._how.preserve:
             # Its time changes as files come into it, and it may be for reading only.
             self._later.append((local, attrs))
@@ -316,7 +319,8 @@ class _Tree:
             raise NotADirectoryError(f"{remote} is no directory, and there is more than one file")
         async with self._all():
             for local in locals_:
-                target = posixpath.join(remote, as_text(os.fsencode(local.resolve().name))) if into else remote
+                name = local.name if local.name not in ("", "..") else local.resolve().name
+                target = posixpath.join(remote, as_text(os.fsencode(name))) if into else remote
                 await self._tell(str(local), self._put(local, target, recursive, 0))
 
     async def _put(self, local: Path, remote: str, recursive: bool, depth: int) -> None:

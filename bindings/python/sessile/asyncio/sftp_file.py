@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -75,6 +76,10 @@ class SFTPFile:
         self._flags = flags
         self._position = 0
         self._closed = False
+
+    def __del__(self) -> None:
+        if not self._closed and not self._client.over:
+            warnings.warn(f"an SFTP file was not closed: {self!r}", ResourceWarning, source=self)
 
     @property
     def closed(self) -> bool:

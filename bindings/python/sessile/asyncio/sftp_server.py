@@ -88,7 +88,7 @@ class SFTPHandler:
         raise NotImplementedError
 
     async def readdir(self, directory: Any) -> list[tuple[Text, SFTPAttrs]]:
-        """Some names with their attributes, a few dozen at most; [] after the last."""
+        """Some names with their attributes, as many as come at once; [] after the last."""
         raise NotImplementedError
 
     async def stat(self, path: bytes) -> SFTPAttrs:
@@ -209,6 +209,8 @@ class _Served:
     def __init__(self, handler: SFTPHandler, connection: SSHServerConnection, channel: Channel, over: Over) -> None:
         self._handler, self._connection, self._channel, self._over = handler, connection, channel, over
         self._files: dict[int, object] = {}
+        # Names of a directory that did not fit into an answer.
+        self._rest: dict[int, list[tuple[Text, SFTPAttrs]]] = {}
         self._given = 0
         self._tasks: dict[SFTPJob, asyncio.Task[None]] = {}
         self._sftp = SFTP(Role.SERVER)
@@ -230,10 +232,12 @@ class _Served:
 
     def _withdrawn(self, job: SFTPJob) -> None:
         task = self._tasks.get(job)
-        if task is not None:
+        # A file is to be closed whatever becomes of the client.
+        if task is not None and job.operation is not SFTPOperation.CLOSE:
             task.cancel()
 
     def _released(self, number: int) -> None:
+        self._rest.pop(number, None)
         file = self._files.pop(number, None)
         if file is not None:
             self._connection.spawn(self._handler.close(file))
@@ -293,8 +297,17 @@ class _Served:
                 raise
 
     async def _readdir(self, job: SFTPJob) -> None:
-        for name, attrs in await self._handler.readdir(self._files[job.file()]):
-            job.add_name(name, b"", attrs)
+        number = job.file()
+        names = self._rest.pop(number, None) or list(await self._handler.readdir(self._files[number]))
+        added = 0
+        try:
+            for name, attrs in names:
+                job.add_name(name, b"", attrs)
+                added += 1
+        except LimitError:
+            if not added:
+                raise
+            self._rest[number] = names[added:]
         job.answer_names()
 
 
@@ -350,7 +363,7 @@ def _status_of(error: Exception) -> tuple[SFTPStatus, str | None]:
     """What an error is to the client. Nothing of this side's paths is told."""
     if isinstance(error, SFTPError):
         status = error.status if error.status in set(SFTPStatus) else SFTPStatus.FAILURE
-        return SFTPStatus(status), error.text.encode()[:256].decode("utf-8", "ignore")
+        return SFTPStatus(status), _words(error.text)
     if isinstance(error, EOFError):
         return SFTPStatus.EOF, None
     if isinstance(error, FileNotFoundError):
@@ -360,5 +373,10 @@ def _status_of(error: Exception) -> tuple[SFTPStatus, str | None]:
     if isinstance(error, NotImplementedError):
         return SFTPStatus.UNSUPPORTED, None
     if isinstance(error, OSError):
-        return SFTPStatus.FAILURE, error.strerror
+        return SFTPStatus.FAILURE, _words(error.strerror or "")
     return SFTPStatus.FAILURE, None
+
+
+def _words(text: str) -> str | None:
+    """What there is room for."""
+    return text.replace("\0", "").encode("utf-8", "replace")[:256].decode("utf-8", "ignore") or None
