@@ -83,6 +83,7 @@ def test_the_https_client_fetches_from_whom_it_should(identity, tmp_path, name):
             seen.append(error)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)  # Where the client fails before it connects, that is what is to be told.
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         code = replaced(FETCH, "(host, 443)", f"('127.0.0.1', {listener.getsockname()[1]}, server_hostname=host)")
