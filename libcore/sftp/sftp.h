@@ -272,7 +272,7 @@ struct sessile_sftp_request {
 void request_tell(sessile_sftp_request *request, const struct request_answer *answer, int result,
                   const struct status *status);
 
-/* ---- transfer.c ---- */
+/* ---- transfer.c, get.c ---- */
 
 /* The answer to a piece, whose data came before. */
 void piece_answered(struct piece *piece, const struct status *status, int result);

@@ -243,8 +243,8 @@ class SSHServerConnection(SSHConnection):
     """A connection of a client's."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, config: SSHConfig, handler: SSHServerHandler,
-                 process_factory: ProcessFactory | None, sftp_factory: SFTPFactory | None, login_timeout: float,
-                 keepalive_interval: float, of: Connections) -> None:
+                 process_factory: ProcessFactory | None, login_timeout: float, keepalive_interval: float,
+                 of: Connections, sftp_factory: SFTPFactory | None = None) -> None:
         super().__init__(loop, keepalive_interval)
         self._config = config
         self._handler = handler
@@ -591,7 +591,7 @@ async def listen(
 
     def factory() -> SSHServerConnection:
         return SSHServerConnection(
-            loop, settled, handler(), process_factory, sftp_factory, login_timeout, keepalive_interval, connections
+            loop, settled, handler(), process_factory, login_timeout, keepalive_interval, connections, sftp_factory
         )
 
     create: Any = loop.create_server
