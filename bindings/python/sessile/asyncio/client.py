@@ -7,7 +7,7 @@ import asyncio
 import getpass
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from .agent_forwarding import AGENT_CHANNEL, BoundAgent, agent_path, binding
 from .auth import AcceptHostKey, Answers, ClientKey, LockedKey, Passphrase, Password, Prompts, keys_of, known_hosts_of
 from .channel import ChannelTransport, Listener, Relay, channel_streams
 from .connection import SSHConnection
+from .opening import Opening
 from .process import Collector, CompletedProcess, Process, ProcessError, Terminal, launch
 from .sftp import SFTPClient, SFTPOpening
 from .unix import listening_unix
@@ -362,26 +363,9 @@ def _origin(near: Relay) -> tuple[str, int]:
     return (peer[0], peer[1]) if isinstance(peer, tuple) else ("127.0.0.1", 0)
 
 
-class Connecting:
+class Connecting(Opening[SSHClient]):
     """``async with connect(...) as connection`` closes it at the end; ``await connect(...)`` leaves that to the
     caller."""
-
-    def __init__(self, begin: Callable[[], Awaitable[SSHClient]]) -> None:
-        self._begin = begin
-        self._client: SSHClient | None = None
-
-    def __await__(self) -> Generator[Any, None, SSHClient]:
-        return self._begin().__await__()
-
-    async def __aenter__(self) -> SSHClient:
-        self._client = await self._begin()
-        return self._client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._client is not None
-        await self._client.__aexit__(kind, error, trace)
 
 
 def connect(

@@ -7,7 +7,7 @@ import asyncio
 import fnmatch
 import posixpath
 import stat as _stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from .._base import Text
 from ..constants import Role, SFTPFlag, SFTPNumber, SFTPOperation
 from ..errors import ClosedError, Error, LimitError, SFTPEOFError, SFTPError, SFTPNotFoundError, error_for
 from ..sftp import SFTP, SFTPAttrs, SFTPName, SFTPRequest
+from .opening import Opening
 from .sftp_copy import Copies
 from .sftp_file import SFTPFile, as_text, flags_of
 from .sftp_path import SFTPPath
@@ -454,22 +455,5 @@ class SFTPClient(Copies):
             await self.ask(SFTPRequest.copy_data, one.handle, 0, 0, other.handle, 0)
 
 
-class SFTPOpening:
+class SFTPOpening(Opening[SFTPClient]):
     """An SFTP client that is being started: ``await`` it, or ``async with`` it."""
-
-    def __init__(self, begin: Callable[[], Awaitable[SFTPClient]]) -> None:
-        self._begin = begin
-        self._client: SFTPClient | None = None
-
-    def __await__(self) -> Generator[Any, None, SFTPClient]:
-        return self._begin().__await__()
-
-    async def __aenter__(self) -> SFTPClient:
-        self._client = await self._begin()
-        return self._client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._client is not None
-        await self._client.__aexit__(kind, error, trace)
