@@ -41,12 +41,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// identity is a certificate for localhost and its key, both in PEM.
-func identity(t testing.TB) (certificate, key []byte) {
+// identity is a certificate for a host and its key, both in PEM.
+func identity(t testing.TB, host string) (certificate, key []byte) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
@@ -67,7 +67,7 @@ type configs struct {
 }
 
 func newConfigs(t testing.TB, alpn ...string) configs {
-	certificate, key := identity(t)
+	certificate, key := identity(t, name)
 	server, err := sessile.NewTLSConfig(sessile.Server)
 	must(t, err)
 	must(t, server.SetCertificate(certificate))
