@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # TLS: one file, three kinds of wire: TCP (fetched by three different clients), a pipe, memory. SSH: a larger file, with
-# the system's own client and server at the other end. Python: both, from asyncio. Lua: both, from LuaSocket. Checks
-# every copy by SHA-256 and tells what went through each session.
+# the system's own client and server at the other end. Python: both, from asyncio. Lua: both, from LuaSocket. Go: both,
+# from net/http and goroutines. Checks every copy by SHA-256 and tells what went through each session.
 #
-# Usage: demo.sh [BINDIR [MODULE [PYTHON [LUA_MODULES]]]]
+# Usage: demo.sh [BINDIR [MODULE [PYTHON [LUA_MODULES [GO_PROGRAM]]]]]
 #   BINDIR: where the example programs are; else $SESSILE_BUILD/examples/c
 #   MODULE: the folder that Python's module is imported from; else build/python/python; PYTHON: what it is built for
 #   LUA_MODULES: the folder with those of Lua; else build/lua/lua
+#   GO_PROGRAM: examples/go/demo, built; else build/go/demo
 set -euo pipefail
 export LC_NUMERIC=C
 
@@ -25,7 +26,10 @@ lua_modules=${4:-$here/../build/lua/lua}
     { echo "demo: $lua_modules has no module: run \"./run demo\"" >&2; exit 1; }
 lua_modules=$(cd "$lua_modules" && pwd)
 sources=$here/../bindings/lua
-for tool in "$python" lua5.4 luajit openssl curl sha256sum tar ssh ssh-keygen; do
+in_go=${5:-$here/../build/go/demo}
+[ -x "$in_go" ] || { echo "demo: there is no $in_go: run \"./run demo\"" >&2; exit 1; }
+in_go=$(cd "$(dirname "$in_go")" && pwd)/$(basename "$in_go")
+for tool in "$python" lua5.4 luajit go openssl curl sha256sum tar ssh ssh-keygen; do
     command -v $tool >/dev/null || { echo "demo: $tool is not installed" >&2; exit 1; }
 done
 
@@ -388,6 +392,16 @@ for lua in lua5.4:5.4 luajit:5.1; do
     python_facts kex attempt.err peer
     check "$(sum_of lua.there) $(sum_of lua.back)" "$sum $sum" "the same file, twice"
 done
+
+section "Go: net/http over TLS, and SSH, at the same two servers"
+note "$(go version | cut -d' ' -f1-3)"
+attempt demo "$in_go" "$work" "$https_port" "$sshd_port" "$me" parcel
+line "https" "$(rate "$(size_of go.copy)" "$(number https_seconds attempt.err)")"
+python_facts version attempt.err group
+check "$(sum_of go.copy)" "$sum" "the same file"
+line "ssh" "$(rate $((2 * size)) "$(number ssh_seconds attempt.err)"), there and back"
+python_facts kex attempt.err peer
+check "$(sum_of go.there) $(sum_of go.back)" "$sum $sum" "the same file, twice"
 
 echo
 if [ $failures = 0 ]; then
