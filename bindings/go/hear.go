@@ -11,7 +11,7 @@ import (
 // Bytes implements core.Owner.
 func (s *Session) Bytes(event core.Event, kind int, data []byte) error {
 	switch {
-	case s.freed:
+	case s.freed.Load():
 		return ErrGone
 	case event == core.Send:
 		return s.ended(s.wire.Send(data))
@@ -39,7 +39,7 @@ func (s *Session) Event(event core.Event, value int, object uintptr) error {
 		}
 		return nil
 	}
-	if s.freed {
+	if s.freed.Load() {
 		return ErrGone
 	}
 	return s.ended(s.hear(event, value, object))
@@ -104,7 +104,7 @@ func (s *Session) closed(code int) {
 
 // Trace implements core.Tracer.
 func (s *Session) Trace(direction int, message string, size int, phase string) {
-	if s.handlers.Trace != nil && !s.freed {
+	if s.handlers.Trace != nil && !s.freed.Load() {
 		s.handlers.Trace(direction, message, size, phase)
 	}
 }

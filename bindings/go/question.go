@@ -11,8 +11,7 @@ import (
 
 // Question is a decision that the config leaves open. A handler accepts or refuses it, or keeps it to be answered
 // later; else it is refused. Which kind brings which items, and what may be given with the answer, is in the
-// library's
-// question.h. The peers' words are as they came: escape them before they reach a terminal.
+// library's question.h. The peers' words are as they came: escape them before they reach a terminal.
 type Question struct {
 	session *Session
 	handle  uintptr // 0 where the handler has returned and the question was not kept

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sessile has secure sessions, TLS and SSH, that never touch the wire: whoever owns the wire hands in what
-// arrived (Session.Receive), and is handed what is to be sent (Wire.Send). Nothing here reads, polls, waits, or
-// starts a
+// arrived (Session.Receive), and is handed what is to be sent (Wire.Send). Nothing here reads, polls, waits, or starts a
 // goroutine.
 //
 // One goroutine at a time drives a session, its streams and its questions: a second one gets ErrBusy. Any of their
-// methods may be called from inside any callback. What a callback returns as an error, or panics with, comes out of
-// the
+// methods may be called from inside any callback. What a callback returns as an error, or panics with, comes out of the
 // outermost call on its session; callbacks must not call runtime.Goexit (as testing.T's FailNow does). Slices that
 // callbacks are given are lent: they must not be kept.
 package sessile
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"sessile.dev/go/internal/core"
@@ -63,7 +62,7 @@ type Session struct {
 	timed    bool
 	begun    bool
 	over     bool
-	freed    bool
+	freed    atomic.Bool
 }
 
 var sessionCallbacks = func() *leaf {
@@ -130,7 +129,7 @@ func (s *Session) call(run func(handle uintptr) int) (int, error) {
 		return 0, fail(int(ErrBusy), nil)
 	}
 	result := int(ErrGone)
-	if !s.freed {
+	if !s.freed.Load() {
 		result = run(s.leaf.handle)
 	}
 	var err error
@@ -173,7 +172,7 @@ func (s *Session) explain(code int) error {
 }
 
 func (s *Session) failure() error {
-	if s.freed {
+	if s.freed.Load() {
 		return fail(int(ErrGone), nil)
 	}
 	code := core.Session_error(s.leaf.handle)
@@ -194,7 +193,7 @@ func (s *Session) Receive(data []byte) (int, error) {
 		return 0, fail(int(ErrBusy), nil)
 	}
 	taken, err := int(ErrGone), error(nil)
-	if !s.freed {
+	if !s.freed.Load() {
 		taken = core.Session_receive(s.leaf.handle, data)
 	}
 	if taken < 0 {
@@ -277,15 +276,19 @@ func (s *Session) settle(h uintptr) {
 // side has closed, and no handler is called after that. Where the session is in the midst of a call, it takes effect
 // when that returns.
 func (s *Session) Free() {
-	s.freed = true
-	s.gate.AtRest(func() {
-		frame, ok := s.gate.Enter()
-		s.leaf.release()
-		s.gate.Remove(s.number)
-		if ok {
-			frame.Leave()
-		}
-	})
+	s.freed.Store(true)
+	s.gate.AtRest(s.release)
+}
+
+func (s *Session) release() {
+	frame, ok := s.gate.Enter()
+	if !ok { // somebody has come in between
+		s.gate.AtRest(s.release)
+		return
+	}
+	s.leaf.release()
+	s.gate.Remove(s.number)
+	frame.Leave()
 }
 
 // Over is whether Handlers.Closed has been called, or would have been.

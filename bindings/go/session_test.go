@@ -274,11 +274,12 @@ func TestASecondGoroutineIsBusy(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); pump(one, other) }()
 	<-inside
-	_, err = other.Receive(nil)
+	_, received := other.Receive(nil)
+	ended := other.End()
 	close(leave)
 	<-done
-	if err != nil && !errors.Is(err, sessile.ErrBusy) {
-		t.Fatal(err)
+	if !errors.Is(received, sessile.ErrBusy) || !errors.Is(ended, sessile.ErrBusy) {
+		t.Fatal(received, ended)
 	}
 	if !one.ready || other.Err() != nil {
 		t.Fatal(one.Err(), other.Err())
@@ -297,6 +298,25 @@ func TestAFreedSessionIsGoneAndClosesItsWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Free()
+}
+
+func TestASessionThatIsFreedElsewhereEndsWithItsCall(t *testing.T) {
+	client, server := tlsConfigs(t)
+	one, other, _, _ := tlsBegun(t, client, server)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	one.onReady = func() error { close(inside); <-leave; return nil }
+	done := make(chan struct{})
+	go func() { defer close(done); pump(one, other) }()
+	<-inside
+	one.Free()
+	if one.closed {
+		t.Fatal("freed below a call that runs")
+	}
+	close(leave)
+	<-done
+	if _, err := one.Receive(nil); !errors.Is(err, sessile.ErrGone) || !one.closed {
+		t.Fatal(err, one.closed)
+	}
 }
 
 func TestMisuseIsAnErrorAndChangesNothing(t *testing.T) {

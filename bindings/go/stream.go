@@ -98,10 +98,8 @@ func (t *Stream) Session() *Session { return t.session }
 func (t *Stream) Over() bool { return t.over }
 
 // Write sends bytes. It returns how many were taken: fewer than all, with no error, where the session is not ready,
-// is
-// held, or has reached the bound of one call. The caller keeps the rest, and StreamHandlers.Writable says when to go
-// on.
-// What was taken has been handed to Wire.Send when the outermost call returns.
+// is held, or has reached the bound of one call. The caller keeps the rest, and StreamHandlers.Writable says when to
+// go on. What was taken has been handed to Wire.Send when the outermost call returns.
 func (t *Stream) Write(data []byte) (int, error) { return t.write(data, core.Stream_write) }
 
 // WriteStderr is Write on the second flow.
@@ -155,7 +153,7 @@ func OverStream(t *Stream, handlers Handlers) (*Session, error) {
 // Bytes implements core.Owner.
 func (t *Stream) Bytes(event core.Event, _ int, data []byte) error {
 	switch {
-	case t.session.freed:
+	case t.session.freed.Load():
 		return ErrGone
 	case event == core.Stderr && t.handlers.Stderr != nil:
 		return t.session.ended(t.handlers.Stderr(data))
@@ -169,7 +167,7 @@ func (t *Stream) Bytes(event core.Event, _ int, data []byte) error {
 
 // Event implements core.Owner.
 func (t *Stream) Event(event core.Event, value int, _ uintptr) error {
-	if t.session.freed {
+	if t.session.freed.Load() {
 		return ErrGone
 	}
 	return t.session.ended(t.hear(event, value))
