@@ -83,7 +83,10 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(server.AcceptSSH(serverConfig), client.ConnectSSH(clientConfig, "host", 22, "alice")); err != nil {
+	if err := server.AcceptSSH(serverConfig); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.ConnectSSH(clientConfig, "host", 22, "alice"); err != nil {
 		log.Fatal(err)
 	}
 	for there.carry(server) || back.carry(client) {

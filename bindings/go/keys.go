@@ -203,7 +203,8 @@ func textOr(s *string) []byte {
 // SignCertificate makes a certificate for k's public key, signed by authority. algorithm: "" for its best. critical
 // and
 // extensions: options in SSH's wire form, nil for none. Kind, Serial, KeyID, the times and Principals are read.
-func (k *Key) SignCertificate(authority *Key, algorithm string, c Certificate, critical, extensions []byte) (*Key, error) {
+func (k *Key) SignCertificate(authority *Key, algorithm string, c Certificate,
+	critical, extensions []byte) (*Key, error) {
 	principals, ok := core.Texts(c.Principals)
 	if !ok {
 		return nil, fail(int(ErrArgument), nil)

@@ -36,7 +36,8 @@ func TestACertificateSaysWhatItWasMadeWith(t *testing.T) {
 	}, nil, nil)
 	must(t, err)
 	c := made.Certificate()
-	if c.Serial != 7 || c.KeyID != "id" || len(c.Principals) != 2 || c.Principals[1] != "bob" || !c.Authority.Equal(authority) {
+	if c.Serial != 7 || c.KeyID != "id" || len(c.Principals) != 2 || c.Principals[1] != "bob" ||
+		!c.Authority.Equal(authority) {
 		t.Fatalf("%+v", c)
 	}
 	alice, empty := "alice", ""

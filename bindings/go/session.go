@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sessile has secure sessions, TLS and SSH, that never touch the wire: whoever owns the wire hands in what
-// arrived (Session.Receive), and is handed what is to be sent (Wire.Send). Nothing here reads, polls, waits, or starts a
-// goroutine.
+// arrived (Session.Receive), and is handed what is to be sent (Wire.Send). Nothing here reads, polls, waits, or starts
+// a goroutine.
 //
 // One goroutine at a time drives a session, its streams and its questions: a second one gets ErrBusy. Any of their
 // methods may be called from inside any callback. What a callback returns as an error, or panics with, comes out of the

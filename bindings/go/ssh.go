@@ -163,7 +163,8 @@ func (s *Session) OpenSession(handlers StreamHandlers) (*Stream, error) {
 // OpenTCP opens a connection from the server to host and port; origin is for the server's logs. It is open when
 // handlers.Open is called; where the peer refuses,
 // handlers.Closed follows with ErrRefused.
-func (s *Session) OpenTCP(host string, port int, origin string, originPort int, handlers StreamHandlers) (*Stream, error) {
+func (s *Session) OpenTCP(host string, port int, origin string, originPort int,
+	handlers StreamHandlers) (*Stream, error) {
 	return s.open(handlers, func(h uintptr) uintptr {
 		return core.Ssh_open_tcp(h, core.Text(host), port, core.Text(origin), originPort, 0, 0)
 	})
@@ -179,7 +180,8 @@ func (s *Session) OpenUnix(path string, handlers StreamHandlers) (*Stream, error
 // OpenForwardedTCP tells a client of a connection where it asked to be forwarded from. It is open when handlers.Open
 // is called; where the peer refuses,
 // handlers.Closed follows with ErrRefused.
-func (s *Session) OpenForwardedTCP(boundHost string, boundPort int, origin string, originPort int, handlers StreamHandlers) (*Stream, error) {
+func (s *Session) OpenForwardedTCP(boundHost string, boundPort int, origin string, originPort int,
+	handlers StreamHandlers) (*Stream, error) {
 	return s.open(handlers, func(h uintptr) uintptr {
 		return core.Ssh_open_forwarded_tcp(h, core.Text(boundHost), boundPort, core.Text(origin), originPort, 0, 0)
 	})

@@ -31,7 +31,8 @@ func (o *TLSOptions) apply(h uintptr) int {
 // ConnectTLS begins as a TLS client, and returns the session's stream; Handlers.Ready follows. host: the name or
 // address
 // that the certificate must be for; "" only with a config that does not check it. options: may be nil.
-func (s *Session) ConnectTLS(config *TLSConfig, host string, options *TLSOptions, handlers StreamHandlers) (*Stream, error) {
+func (s *Session) ConnectTLS(config *TLSConfig, host string, options *TLSOptions,
+	handlers StreamHandlers) (*Stream, error) {
 	leaf := config.leaf
 	defer runtime.KeepAlive(leaf)
 	return s.beginTLS(config, options, handlers, func(h uintptr) int {

@@ -15,7 +15,8 @@ type BadLine struct {
 	Reason string
 }
 
-func (o object) badLines(count func(uintptr) int, line func(uintptr, int) int, reason func(uintptr, int) []byte) []BadLine {
+func (o object) badLines(count func(uintptr) int, line func(uintptr, int) int,
+	reason func(uintptr, int) []byte) []BadLine {
 	defer runtime.KeepAlive(o.leaf)
 	var lines []BadLine
 	for i := 0; i < count(o.leaf.handle) && line(o.leaf.handle, i) > 0; i++ {

@@ -43,7 +43,8 @@ func newXServer(t testing.TB) *xServer {
 			}
 			return nil, errors.New("no")
 		},
-		KeyboardInteractiveCallback: func(c xssh.ConnMetadata, ask xssh.KeyboardInteractiveChallenge) (*xssh.Permissions, error) {
+		KeyboardInteractiveCallback: func(c xssh.ConnMetadata,
+			ask xssh.KeyboardInteractiveChallenge) (*xssh.Permissions, error) {
 			answers, err := ask("name", "instruction", []string{"a? ", "b? "}, []bool{false, true})
 			if err == nil && strings.Join(answers, ",") == "one,two" {
 				return nil, nil
@@ -439,7 +440,8 @@ func TestALoginEndsWithItsContext(t *testing.T) {
 	defer far.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := ssh.NewClient(ctx, near, "host", &ssh.ClientConfig{User: "alice"}); !errors.Is(err, context.DeadlineExceeded) {
+	_, err := ssh.NewClient(ctx, near, "host", &ssh.ClientConfig{User: "alice"})
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 }

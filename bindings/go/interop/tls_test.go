@@ -394,7 +394,8 @@ func TestHTTPServersAndClientsRunOverIt(t *testing.T) {
 	one := &http.Transport{DialTLSContext: dial.DialContext}
 	defer one.CloseIdleConnections()
 	//lint:ignore SA1019 net/http's own Transport looks for HTTP/2 on crypto/tls's connections only
-	two := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string, _ *stdtls.Config) (net.Conn, error) {
+	two := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string,
+		_ *stdtls.Config) (net.Conn, error) {
 		return dial.DialContext(ctx, network, addr)
 	}}
 	defer (&http.Client{Transport: two}).CloseIdleConnections()

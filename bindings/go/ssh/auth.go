@@ -83,7 +83,8 @@ var errNoMethod = errors.New("ssh: the server takes none of the methods that the
 type login struct {
 	config   *ClientConfig
 	hostname string
-	tried    map[string]bool
+	tried    []bool                       // of config.Auth
+	asking   KeyboardInteractiveChallenge // the one that was begun
 }
 
 func (l *login) question(c *connection, q *sessile.Question) error {
@@ -113,9 +114,10 @@ func (l *login) hostKey(c *connection, q *sessile.Question) error {
 
 // next is the first method that the server takes and that has not been tried.
 func (l *login) next(methods []string) AuthMethod {
-	for _, method := range l.config.Auth {
+	for i, method := range l.config.Auth {
 		for _, name := range methods {
-			if _, keys := method.(publicKeys); !keys && method.method() == name && !l.tried[name] {
+			if _, keys := method.(publicKeys); !keys && method.method() == name && !l.tried[i] {
+				l.tried[i] = true
 				return method
 			}
 		}
@@ -126,13 +128,12 @@ func (l *login) next(methods []string) AuthMethod {
 func (l *login) authenticate(c *connection, q *sessile.Question) error {
 	switch method := l.next(q.Texts(sessile.ItemMethod)).(type) {
 	case password:
-		l.tried["password"] = true
 		return c.answer(q, func(ctx context.Context) (func() error, error) {
 			secret, err := method(ctx)
 			return func() error { return q.AcceptWith(sessile.ItemPassword, secret) }, err
 		})
 	case KeyboardInteractiveChallenge:
-		l.tried["keyboard-interactive"] = true
+		l.asking = method
 		return q.AcceptWith(sessile.ItemMethod, "keyboard-interactive")
 	}
 	c.cause = fmt.Errorf("%w: %v (%w)", errNoMethod, q.Texts(sessile.ItemMethod), sessile.ErrRefused)
@@ -146,8 +147,8 @@ func (l *login) prompts(c *connection, q *sessile.Question) error {
 	for _, echo := range q.Texts(sessile.ItemEcho) {
 		echos = append(echos, echo == "1")
 	}
-	challenge, ok := l.challenge()
-	if !ok {
+	challenge := l.asking
+	if challenge == nil {
 		return q.Refuse(0)
 	}
 	return c.answer(q, func(context.Context) (func() error, error) {
@@ -164,13 +165,4 @@ func (l *login) prompts(c *connection, q *sessile.Question) error {
 			return q.Accept()
 		}, err
 	})
-}
-
-func (l *login) challenge() (KeyboardInteractiveChallenge, bool) {
-	for _, method := range l.config.Auth {
-		if challenge, ok := method.(KeyboardInteractiveChallenge); ok {
-			return challenge, true
-		}
-	}
-	return nil, false
 }

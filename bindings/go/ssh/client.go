@@ -112,7 +112,7 @@ func newClient(conn net.Conn, address string, config *ClientConfig) (*Client, er
 	}
 	client := &Client{listening: make(chan struct{}, 1), listeners: map[string]*Listener{},
 		arriving: map[*sessile.Stream]arrival{}}
-	login := &login{config: config, hostname: address, tried: map[string]bool{}}
+	login := &login{config: config, hostname: address, tried: make([]bool, len(config.Auth))}
 	client.connection, err = newConnection(conn, sessile.Handlers{
 		Question: func(q *sessile.Question) error {
 			if q.Kind() == sessile.QuestionSSHChannel {
@@ -148,7 +148,7 @@ func (client *Client) hear(config *ClientConfig, kind sessile.Notice, text strin
 	switch kind {
 	case sessile.NoticeSSHBanner:
 		if config.BannerCallback != nil {
-			config.BannerCallback(text)
+			client.guard(func() { config.BannerCallback(text) })
 		}
 	case sessile.NoticeSSHForwarded, sessile.NoticeSSHForwardRefused:
 		if client.forwarded != nil {
@@ -164,7 +164,12 @@ func (client *Client) hear(config *ClientConfig, kind sessile.Notice, text strin
 // HostKey is the one that the server has proven to have.
 func (client *Client) HostKey() *sessile.Key {
 	var key *sessile.Key
-	_ = client.do(func() error { key = client.session.HostKey(); return nil })
+	_ = client.do(func() error {
+		if key = client.last.hostKey; key == nil {
+			key = client.session.HostKey()
+		}
+		return nil
+	})
 	return key
 }
 
@@ -238,7 +243,8 @@ func (client *Client) ListenContext(ctx context.Context, network, address string
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-client.listening }()
+	release := func() { <-client.listening }
+	defer func() { release() }()
 	l := &Listener{client: client, address: farAddr{network, address}, arrived: make(chan *Conn),
 		closed: make(chan struct{})}
 	ask, err := l.asker(network, address)
@@ -263,8 +269,21 @@ func (client *Client) ListenContext(ctx context.Context, network, address string
 		return nil, client.lost()
 	case <-ctx.Done():
 		// The answer is still to come, and would be taken for the next one's.
-		_ = client.do(func() error { client.fail(ctx.Err()); return nil })
+		free := release
+		release = func() {}
+		go func() { defer free(); l.unwanted(told) }()
 		return nil, ctx.Err()
+	}
+}
+
+// unwanted waits for an answer that nobody waits for any more, and takes back what it was about.
+func (l *Listener) unwanted(told <-chan bool) {
+	select {
+	case accepted := <-told:
+		if made, err := l.begin(accepted); err == nil {
+			_ = made.Close()
+		}
+	case <-l.client.done:
 	}
 }
 

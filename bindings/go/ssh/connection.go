@@ -16,17 +16,19 @@ import (
 )
 
 const (
-	leastRoom   = 4 << 10
-	mostRoom    = 128 << 10
-	mostQueued  = 256 << 10 // of answers, before reading waits for them to go out
-	goodbyeTime = 5 * time.Second
+	leastRoom  = 4 << 10
+	mostRoom   = 128 << 10
+	mostQueued = 256 << 10 // of answers, before reading waits for them to go out
 )
+
+var goodbyeTime = 5 * time.Second // for the last words; the tests have less
 
 // connection is what clients and servers share: a session that is driven by one goroutine, which reads the wire.
 // Others call into it under the mutex, and send what that produced.
 type connection struct {
 	conn net.Conn
 	out  *queue.Queue
+	gone chan struct{} // closed when the wire is
 	done chan struct{} // closed when all is over
 	ctx  context.Context
 	stop context.CancelFunc
@@ -40,13 +42,24 @@ type connection struct {
 	asked   uint64 // keepalives, and how many of them were answered
 	alive   uint64
 	over    bool
+	closing bool  // this side has said so
+	broken  error // what reading the wire has failed with
 	reason  error // why it is over; nil for a clean end
 	cause   error // the same, where this side has decided
+	left    bool  // nobody waits for the login any more
 	atEnd   func()
+	last    facts
+}
+
+// facts are what can be asked for when the session is gone.
+type facts struct {
+	id      []byte
+	info    map[sessile.Info]string
+	hostKey *sessile.Key
 }
 
 func newConnection(conn net.Conn, handlers sessile.Handlers) (*connection, error) {
-	c := &connection{conn: conn, out: queue.New(conn), done: make(chan struct{})}
+	c := &connection{conn: conn, out: queue.New(conn), gone: make(chan struct{}), done: make(chan struct{})}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.change = sync.NewCond(&c.mutex)
 	wire := sessile.Wire{
@@ -55,13 +68,39 @@ func newConnection(conn net.Conn, handlers sessile.Handlers) (*connection, error
 	}
 	handlers.Ready = func() error { c.ready = true; c.change.Broadcast(); return nil }
 	handlers.Closed = func(err error) {
-		c.over, c.reason = true, err
+		c.over, c.reason = true, c.because(err)
 		c.change.Broadcast()
-		_ = conn.SetReadDeadline(time.Unix(1, 0)) // a read that waits is of no use any more
+		c.unblock()
 	}
 	session, err := sessile.New(wire, handlers)
 	c.session = session
 	return c, err
+}
+
+// because is an end's error, with what reading has failed with.
+func (c *connection) because(err error) error {
+	var dropped *sessile.Error
+	if c.broken == nil || !errors.As(err, &dropped) || dropped.Err != nil {
+		return err
+	}
+	why := *dropped
+	why.Err = c.broken
+	return &why
+}
+
+// unblock has the goroutine that reads come back: a read that waits is of no use any more, and a write has little time
+// left. Not every wire knows deadlines: then it is closed as soon as the last words have gone out.
+func (c *connection) unblock() {
+	failed := c.conn.SetReadDeadline(time.Unix(1, 0))
+	if c.conn.SetWriteDeadline(time.Now().Add(goodbyeTime)) == nil && failed == nil {
+		return
+	}
+	closing := time.AfterFunc(goodbyeTime, func() { _ = c.conn.Close() })
+	go func() {
+		_ = c.out.Flush()
+		closing.Stop()
+		_ = c.conn.Close()
+	}()
 }
 
 // do calls into the session, and has what that produced sent soon.
@@ -90,21 +129,42 @@ func (c *connection) answer(q *sessile.Question, find func(context.Context) (giv
 		give, err := c.found(find)
 		returned = true
 		_ = c.do(func() error {
-			if err != nil {
-				c.fail(err)
-				return nil
-			}
-			if c.over {
-				return nil
-			}
-			defer c.change.Broadcast() // the session may take bytes again
-			return give()
+			c.given(give, err)
+			return nil
 		})
 	}()
 	return nil
 }
 
-// panicked is what a callback has panicked with: NewClient, or NewServerConn, goes on panicking.
+// given gives the answer that was found. One that cannot be given ends the connection, which would wait for it. Under
+// the mutex.
+func (c *connection) given(give func() error, err error) {
+	if p, ok := err.(*panicked); ok && c.left {
+		panic(p.value) // in whose goroutine else?
+	}
+	if err == nil && !c.over {
+		err = give()
+		c.change.Broadcast() // the session may take bytes again
+	}
+	if err != nil && !errors.Is(err, sessile.ErrGone) { // the peer may have withdrawn the question
+		c.fail(err)
+	}
+}
+
+// guard runs a callback that is the application's in the midst of a call: what it panics with is NewClient's.
+func (c *connection) guard(call func()) {
+	left := true
+	defer func() {
+		if left {
+			c.fail(&panicked{recover()})
+		}
+	}()
+	call()
+	left = false
+}
+
+// panicked is what a callback has panicked with: NewClient, or NewServerConn, goes on panicking, or, where that has
+// returned by its context, the callback's own goroutine.
 type panicked struct{ value any }
 
 func (p *panicked) Error() string { return fmt.Sprint("ssh: a callback panicked: ", p.value) }
@@ -147,8 +207,9 @@ func (c *connection) begin(ctx context.Context) error {
 		return nil
 	}
 	c.fail(err)
+	c.left = true
 	c.mutex.Unlock()
-	<-c.done
+	<-c.gone
 	var p *panicked
 	if errors.As(err, &p) {
 		panic(p.value)
@@ -181,6 +242,9 @@ func (c *connection) lost() error {
 	if err := c.err(); err != nil {
 		return err
 	}
+	if c.closing {
+		return net.ErrClosed
+	}
 	return io.ErrUnexpectedEOF
 }
 
@@ -202,6 +266,9 @@ func (c *connection) read() {
 			_ = c.session.WireEnded()
 		}
 		if err != nil && !c.over {
+			if err != io.EOF {
+				c.broken = err
+			}
 			_ = c.session.WireClosed()
 		}
 		c.mutex.Unlock()
@@ -254,17 +321,30 @@ func (c *connection) send() {
 // finish sends the last words, and closes the wire.
 func (c *connection) finish() {
 	c.stop()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	_ = c.out.Flush()
 	_ = c.conn.Close()
 	c.mutex.Lock()
+	c.remember()
 	c.session.Free()
 	if c.atEnd != nil {
 		c.atEnd()
 	}
 	c.mutex.Unlock()
+	close(c.gone)
 	c.work.Wait()
 	close(c.done)
+}
+
+// remember keeps what may be asked for when the session is gone.
+func (c *connection) remember() {
+	c.last.id, _ = c.session.SessionID()
+	c.last.hostKey = c.session.HostKey()
+	c.last.info = map[sessile.Info]string{}
+	for info := sessile.InfoKEX; info <= sessile.InfoStrict; info++ {
+		if text := c.session.SSHInfo(info); text != "" {
+			c.last.info[info] = text
+		}
+	}
 }
 
 // ---- What both ends offer ----
@@ -272,6 +352,7 @@ func (c *connection) finish() {
 // Close ends the connection, and waits until that is done.
 func (c *connection) Close() error {
 	_ = c.do(func() error {
+		c.closing = true
 		if !c.over {
 			_ = c.session.End()
 		}
@@ -307,14 +388,24 @@ func (c *connection) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 // SessionID is the session's identifier (RFC 4253, section 7.2).
 func (c *connection) SessionID() []byte {
 	var id []byte
-	_ = c.do(func() error { id, _ = c.session.SessionID(); return nil })
-	return id
+	_ = c.do(func() error {
+		if id = c.last.id; id == nil {
+			id, _ = c.session.SessionID()
+		}
+		return nil
+	})
+	return append([]byte(nil), id...)
 }
 
 // Info is what was negotiated.
 func (c *connection) Info(info sessile.Info) string {
 	var text string
-	_ = c.do(func() error { text = c.session.SSHInfo(info); return nil })
+	_ = c.do(func() error {
+		if text = c.last.info[info]; text == "" {
+			text = c.session.SSHInfo(info)
+		}
+		return nil
+	})
 	return text
 }
 

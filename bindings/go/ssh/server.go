@@ -40,7 +40,8 @@ type ServerConfig struct {
 	PublicKeyCallback func(conn ConnMetadata, key *sessile.Key) (*Permissions, error)
 	// KeyboardInteractiveCallback may ask the client as often as it likes; with no questions nothing is asked.
 	KeyboardInteractiveCallback func(conn ConnMetadata, client KeyboardInteractiveChallenge) (*Permissions, error)
-	// AuthLogCallback hears of each attempt; err is nil for one that succeeded.
+	// AuthLogCallback hears of each attempt; err is nil for one that succeeded: with a key, once the client has proven
+	// to have it.
 	AuthLogCallback func(conn ConnMetadata, method string, err error)
 	// MaxAuthTries may fail: 1 to 100; 0: 6.
 	MaxAuthTries int

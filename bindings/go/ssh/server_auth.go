@@ -71,6 +71,7 @@ func (a *attempt) responses(q *sessile.Question) error {
 
 // user is a step of a client's login.
 func (s *ServerConn) user(q *sessile.Question) error {
+	proven := q.Text(sessile.ItemVerified) != "0" // else it is asked only whether a key would do
 	method, meta := q.Text(sessile.ItemMethod), metadata{s.connection, q.Text(sessile.ItemUser)}
 	ctx := s.login.begin(s.ctx)
 	decide, err := s.decider(ctx, q, method, meta, s.login.came)
@@ -82,14 +83,16 @@ func (s *ServerConn) user(q *sessile.Question) error {
 	}
 	return s.answer(q, func(context.Context) (func() error, error) {
 		open, permissions, refused := decide()
-		if s.config.AuthLogCallback != nil {
+		if s.config.AuthLogCallback != nil && (proven || refused != nil) {
 			s.config.AuthLogCallback(meta, method, refused)
 		}
 		return func() error {
 			if refused != nil {
 				return open.Refuse(0)
 			}
-			s.Permissions = permissions
+			if proven {
+				s.Permissions = permissions
+			}
 			return open.Accept()
 		}, nil
 	})

@@ -167,11 +167,28 @@ func (s *Session) feed() {
 		_ = s.ch.CloseWrite()
 	default:
 		go func() {
-			if _, err := io.Copy(s.ch, s.Stdin); err == nil {
-				_ = s.ch.CloseWrite()
+			in := &source{reader: s.Stdin}
+			_, _ = io.Copy(s.ch, in) // the command need not read all of it
+			if in.err != nil {
+				s.failure <- in.err
 			}
+			_ = s.ch.CloseWrite()
 		}()
 	}
+}
+
+// source is a reader that remembers what it has failed with.
+type source struct {
+	reader io.Reader
+	err    error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 func (s *Session) fetch(piped bool, to io.Writer, from io.Reader) {
@@ -186,11 +203,13 @@ func (s *Session) fetch(piped bool, to io.Writer, from io.Reader) {
 		defer s.copies.Done()
 		if _, err := io.Copy(to, from); err != nil {
 			s.failure <- err
+			_, _ = io.Copy(io.Discard, from) // or the server would wait for ever
 		}
 	}()
 }
 
-// Wait waits until it has ended, and all has been written to Stdout and Stderr.
+// Wait waits until it has ended, and all has been written to Stdout and Stderr. What reading Stdin or writing there has
+// failed with is returned where the command has not failed itself.
 func (s *Session) Wait() error {
 	if !s.started {
 		return errors.New("ssh: the session has not been started")
@@ -199,19 +218,19 @@ func (s *Session) Wait() error {
 	s.ch.c.mutex.Lock()
 	defer s.ch.c.mutex.Unlock()
 	_ = s.ch.c.await(context.Background(), s.ch.change, func() bool { return s.ch.over })
-	exit := s.ch.stream.Exit()
+	var failure error
 	select {
-	case err := <-s.failure:
-		if !exit.Known {
-			return err
-		}
+	case failure = <-s.failure:
 	default:
 	}
+	exit := s.ch.stream.Exit()
 	switch {
 	case exit.Known && exit.Signal == "" && exit.Status == 0:
-		return nil
+		return failure
 	case exit.Known:
 		return &ExitError{exit}
+	case failure != nil:
+		return failure
 	case s.ch.c.err() != nil:
 		return s.ch.c.err()
 	}

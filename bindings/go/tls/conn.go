@@ -133,6 +133,8 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		return c.failed
 	}
 	interrupted := interruptOn(ctx, c.conn)
+	c.failed = errLeft // unless it comes to its end
+	defer interrupted()
 	err := c.shake()
 	if cause := interrupted(); cause != nil {
 		err = cause
@@ -146,7 +148,11 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 // interruptOn has what waits on the connection fail once the context is done. The function that is returned ends that,
 // and tells the context's error where it has happened.
 func interruptOn(ctx context.Context, conn net.Conn) func() error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		if conn.SetDeadline(time.Unix(1, 0)) != nil { // not every wire knows deadlines
+			_ = conn.Close()
+		}
+	})
 	return func() error {
 		if stop() {
 			return nil
@@ -154,6 +160,8 @@ func interruptOn(ctx context.Context, conn net.Conn) func() error {
 		return ctx.Err()
 	}
 }
+
+var errLeft = errors.New("tls: a callback panicked during the handshake")
 
 func (c *Conn) shake() error {
 	c.reading.Lock()
@@ -202,6 +210,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			n, err = c.taken(p)
 		}
 	}
+	c.out.FlushSoon() // an alert, or what was asked for by the way
 	return n, err
 }
 
@@ -392,7 +401,10 @@ func (c *Conn) Close() error {
 		return net.ErrClosed
 	}
 	if atomic.LoadInt32(&c.writing) == 0 && c.part() {
-		_ = c.conn.SetWriteDeadline(time.Now().Add(goodbyeTime))
+		late := c.conn.SetWriteDeadline(time.Now().Add(goodbyeTime))
+		if late != nil { // not every wire knows deadlines
+			defer time.AfterFunc(goodbyeTime, func() { _ = c.conn.Close() }).Stop()
+		}
 		_ = c.out.Flush()
 		c.drain()
 	}
