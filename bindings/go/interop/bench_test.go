@@ -10,9 +10,11 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"testing"
 
 	xssh "golang.org/x/crypto/ssh"
+	"sessile.dev/go"
 	"sessile.dev/go/ssh"
 )
 
@@ -103,11 +105,37 @@ func BenchmarkTLSBulk(b *testing.B) {
 
 func BenchmarkTLSEcho(b *testing.B) { benchTLS(b, echo) }
 
+// theirCipher is x/crypto/ssh's own choice.
+func theirCipher(config *sessile.SSHConfig) error {
+	return config.SetAlgorithms(sessile.AlgorithmsCiphers, "aes128-gcm@openssh.com")
+}
+
+// The servers of all pairs have one key and config, as a server's connections do.
+var (
+	ours     *server
+	oursOnce sync.Once
+	xOnly    *xServer
+	xOnce    sync.Once
+)
+
+func oneServer(b *testing.B) *server {
+	oursOnce.Do(func() {
+		ours = newServer(b)
+		ours.config.Prepare = theirCipher
+	})
+	return ours
+}
+
+func oneXServer(b *testing.B) *xServer {
+	xOnce.Do(func() { xOnly = newXServer(b) })
+	return xOnly
+}
+
 // sshPair is a client and a server, and a channel between them.
 type sshPair func(b *testing.B, near, far net.Conn) (mine, theirs net.Conn, stop func())
 
 func ourPair(b *testing.B, near, far net.Conn) (net.Conn, net.Conn, func()) {
-	s := newServer(b)
+	s := oneServer(b)
 	arrived, over := make(chan net.Conn, 1), make(chan struct{})
 	go func() {
 		defer close(over)
@@ -129,7 +157,7 @@ func ourPair(b *testing.B, near, far net.Conn) (net.Conn, net.Conn, func()) {
 }
 
 func theirPair(b *testing.B, near, far net.Conn) (net.Conn, net.Conn, func()) {
-	s := newXServer(b)
+	s := oneXServer(b)
 	arrived, over := make(chan xssh.Channel, 1), make(chan struct{})
 	go func() {
 		defer close(over)

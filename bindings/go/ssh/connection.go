@@ -13,13 +13,10 @@ import (
 
 	"sessile.dev/go"
 	"sessile.dev/go/internal/queue"
+	"sessile.dev/go/internal/room"
 )
 
-const (
-	leastRoom  = 4 << 10
-	mostRoom   = 128 << 10
-	mostQueued = 256 << 10 // of answers, before reading waits for them to go out
-)
+const mostQueued = 256 << 10 // of answers, before reading waits for them to go out
 
 var goodbyeTime = 5 * time.Second // for the last words; the tests have less
 
@@ -252,16 +249,14 @@ func (c *connection) lost() error {
 
 // read is the goroutine that reads the wire. It ends with the session.
 func (c *connection) read() {
-	room := make([]byte, 0, leastRoom)
-	for c.mayRead(&room) {
-		if len(room) == cap(room) {
-			room = append(make([]byte, 0, 2*cap(room)), room...)
-		}
-		n, err := c.conn.Read(room[len(room):cap(room)])
-		filled := n == cap(room)-len(room)
-		room = room[:len(room)+n]
+	in := room.Get(room.Small)
+	for c.mayRead(&in) {
+		in = room.Grow(in, len(in)+1)
+		n, err := c.conn.Read(in[len(in):cap(in)])
+		filled := n == cap(in)-len(in)
+		in = in[:len(in)+n]
 		c.mutex.Lock()
-		room = c.receive(room, filled)
+		in = c.receive(in, n, filled)
 		if err == io.EOF && !c.over {
 			_ = c.session.WireEnded()
 		}
@@ -274,17 +269,18 @@ func (c *connection) read() {
 		c.mutex.Unlock()
 		c.send()
 	}
+	room.Put(in)
 	c.finish()
 }
 
 // mayRead waits until the session takes bytes, and offers what it has not taken before; false once it is over.
-func (c *connection) mayRead(room *[]byte) bool {
+func (c *connection) mayRead(in *[]byte) bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	for !c.over && (c.resumed || c.session.Want() == 0) {
 		if c.resumed {
 			c.resumed = false
-			*room = c.receive(*room, false)
+			*in = c.receive(*in, len(*in), false)
 			c.out.FlushSoon()
 			continue
 		}
@@ -293,20 +289,13 @@ func (c *connection) mayRead(room *[]byte) bool {
 	return !c.over
 }
 
-// receive offers bytes, and returns those that were not taken.
-func (c *connection) receive(room []byte, filled bool) []byte {
-	if len(room) > 0 && !c.over {
-		taken, _ := c.session.Receive(room)
-		room = room[:copy(room, room[taken:])]
+// receive offers bytes, n of which have come now, and returns those that were not taken.
+func (c *connection) receive(in []byte, n int, filled bool) []byte {
+	if len(in) > 0 && !c.over {
+		taken, _ := c.session.Receive(in)
+		in = in[:copy(in, in[taken:])]
 	}
-	size := c.session.Want()
-	if filled && 2*cap(room) <= mostRoom {
-		size = max(size, 2*cap(room))
-	}
-	if size > cap(room) {
-		room = append(make([]byte, 0, size), room...)
-	}
-	return room
+	return room.Fit(in, n, filled, c.session.Want())
 }
 
 // send has answers go out without waiting, unless the peer takes too few of them.

@@ -2,12 +2,7 @@
 
 package ssh
 
-import "sync"
-
-const (
-	leastPiece = 1 << 10
-	mostPiece  = 64 << 10
-)
+import "sessile.dev/go/internal/room"
 
 // flow is what has arrived and was not read yet, in pieces, so that what is long is never copied to grow.
 type flow struct {
@@ -18,16 +13,6 @@ type flow struct {
 }
 
 func (f *flow) empty() bool { return len(f.pieces) == 0 }
-
-// large are pieces that nobody uses.
-var large = sync.Pool{New: func() any { return new([mostPiece]byte) }}
-
-func newPiece(size int) []byte {
-	if size == mostPiece {
-		return large.Get().(*[mostPiece]byte)[:0]
-	}
-	return make([]byte, 0, size)
-}
 
 // put takes a copy of data: a reader's that waits first.
 func (f *flow) put(data []byte) {
@@ -44,15 +29,15 @@ func (f *flow) put(data []byte) {
 
 // last is a piece with room.
 func (f *flow) last() *[]byte {
-	size := leastPiece
+	size := room.Small
 	if count := len(f.pieces); count > 0 {
 		last := &f.pieces[count-1]
 		if len(*last) < cap(*last) {
 			return last
 		}
-		size = min(2*cap(*last), mostPiece)
+		size = room.Large
 	}
-	f.pieces = append(f.pieces, newPiece(size))
+	f.pieces = append(f.pieces, room.Get(size))
 	return &f.pieces[len(f.pieces)-1]
 }
 
@@ -72,9 +57,7 @@ func (f *flow) get(p []byte) int {
 
 // drop is for a first piece that has been read.
 func (f *flow) drop() {
-	if cap(f.pieces[0]) == mostPiece {
-		large.Put((*[mostPiece]byte)(f.pieces[0][:mostPiece]))
-	}
+	room.Put(f.pieces[0])
 	f.read = 0
 	f.pieces[0] = nil
 	if f.pieces = f.pieces[1:]; len(f.pieces) == 0 {

@@ -14,12 +14,11 @@ import (
 
 	"sessile.dev/go"
 	"sessile.dev/go/internal/queue"
+	"sessile.dev/go/internal/room"
 )
 
 const (
 	chunk       = 64 << 10 // what one call encrypts
-	leastRoom   = 4 << 10
-	mostRoom    = 64 << 10
 	goodbyeTime = 5 * time.Second
 )
 
@@ -271,9 +270,7 @@ func (t *truncated) Unwrap() error        { return t.error }
 
 // fill reads once from the wire, and has the session take it. target: where what arrives goes, first of all.
 func (c *Conn) fill(target []byte) error {
-	if len(c.raw) == cap(c.raw) {
-		c.room(2*cap(c.raw) + leastRoom)
-	}
+	c.raw = room.Grow(c.raw, len(c.raw)+1)
 	full := cap(c.raw)
 	n, err := c.conn.Read(c.raw[len(c.raw):full])
 	c.raw = c.raw[:len(c.raw)+n]
@@ -281,7 +278,7 @@ func (c *Conn) fill(target []byte) error {
 	defer c.mutex.Unlock()
 	c.target = target
 	if n > 0 {
-		if failed := c.receive(len(c.raw) == full); failed != nil {
+		if failed := c.receive(n, len(c.raw) == full); failed != nil {
 			return failed
 		}
 	}
@@ -302,25 +299,15 @@ func (c *Conn) fill(target []byte) error {
 }
 
 // receive offers what is raw. Errors of the session are in reason, unless it has them from elsewhere.
-func (c *Conn) receive(filled bool) error {
+func (c *Conn) receive(n int, filled bool) error {
 	taken, err := c.session.Receive(c.raw)
 	rest := copy(c.raw, c.raw[taken:])
 	c.raw = c.raw[:rest]
 	if err != nil && !c.over {
 		return err
 	}
-	if filled && cap(c.raw) < mostRoom {
-		c.room(2 * cap(c.raw)) // it comes faster than it is read
-	}
-	c.room(c.session.Want())
+	c.raw = room.Fit(c.raw, n, filled, c.session.Want())
 	return nil
-}
-
-// room makes raw have room for so many bytes in all, at least.
-func (c *Conn) room(size int) {
-	if size > cap(c.raw) {
-		c.raw = append(make([]byte, 0, size), c.raw...)
-	}
 }
 
 // ---- Writing ----

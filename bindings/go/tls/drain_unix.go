@@ -21,7 +21,7 @@ func (c *Conn) drain() {
 	defer c.reading.Unlock()
 	if raw, err := below.SyscallConn(); err == nil {
 		_ = c.conn.SetReadDeadline(time.Time{})
-		room := make([]byte, leastRoom)
+		room := make([]byte, 4<<10)
 		_ = raw.Read(func(fd uintptr) bool {
 			for i := 0; i < mostDrained/len(room); i++ {
 				if n, err := syscall.Read(int(fd), room); n <= 0 || err != nil {

@@ -6,9 +6,9 @@ package queue
 import (
 	"io"
 	"sync"
-)
 
-const mostKept = 128 << 10 // of a buffer that is empty
+	"sessile.dev/go/internal/room"
+)
 
 // Queue is bytes on their way to a wire, in order. Any number of goroutines may use it.
 type Queue struct {
@@ -16,6 +16,7 @@ type Queue struct {
 
 	flushes sync.Mutex // who writes to the wire
 	sending []byte     // what has been taken from out; under flushes
+	sent    int        // of that
 	spare   []byte
 
 	mutex sync.Mutex
@@ -28,7 +29,7 @@ func New(wire io.Writer) *Queue { return &Queue{wire: wire} }
 // Add takes a copy of data.
 func (q *Queue) Add(data []byte) {
 	q.mutex.Lock()
-	q.out = append(q.out, data...)
+	q.out = append(room.Grow(q.out, len(q.out)+len(data)), data...)
 	q.mutex.Unlock()
 }
 
@@ -47,19 +48,24 @@ func (q *Queue) flush() error {
 		if len(q.sending) == 0 {
 			return nil
 		}
-		n, err := q.wire.Write(q.sending)
-		switch {
-		case n < len(q.sending):
-			q.sending = q.sending[n:]
-		case cap(q.sending) <= mostKept:
-			q.spare, q.sending = q.sending[:0], nil
-		default:
-			q.sending = nil
+		n, err := q.wire.Write(q.sending[q.sent:])
+		if q.sent += n; q.sent == len(q.sending) {
+			q.letGo()
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// letGo keeps the buffer that has been sent for the next time, if it is small.
+func (q *Queue) letGo() {
+	if cap(q.sending) <= room.Small {
+		q.spare = q.sending[:0]
+	} else {
+		room.Put(q.sending)
+	}
+	q.sending, q.sent = nil, 0
 }
 
 // next takes what is to be written now, and leaves a buffer that was used before.
