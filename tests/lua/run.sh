@@ -15,6 +15,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 build=$(cd "$1" && pwd)
 shift
+# More descriptors than select() has room for.
+ulimit -S -n 2048
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -3,8 +3,21 @@
 -- sessile.luv. The loop runs until nothing is left in it, so that what a driver leaves behind hangs the test.
 
 local driver = require "sessile.luv"
+local harness = require "harness"
+local sessile = require "sessile"
 local suite = require "drivers"
 local uv = require "luv"
+
+local unpack = unpack or table.unpack
+
+harness.test("a handle that is not connected is an error, and not a wait", function()
+    local config = assert(sessile.TLSConfig.server()):add_psk("me", ("k"):rep(32))
+    local result
+    driver.spawn(function() result = {driver.start_tls(uv.new_tcp(), {server_side = true, config = config})} end)
+    uv.run()
+    harness.fails(sessile.ERR_DROPPED, unpack(result, 1, 3))
+    assert(result[2]:find("ENOTCONN", 1, true), result[2])
+end)
 
 suite.run(driver, function(body, failed)
     local watch = uv.new_timer()
@@ -14,4 +27,4 @@ suite.run(driver, function(body, failed)
     uv.run()
     watch:close()
     uv.run()
-end)
+end, true)

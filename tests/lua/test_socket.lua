@@ -3,9 +3,11 @@
 -- sessile.socket: in tasks, and then blocking.
 
 local driver = require "sessile.socket"
+local ends = require "ends"
 local harness = require "harness"
 local sessile = require "sessile"
 local suite = require "drivers"
+local tcp = require "socket"
 
 local equal, test = harness.equal, harness.test
 
@@ -30,7 +32,32 @@ test("waiting for what cannot come raises", function()
     assert(problem:find("nothing can happen", 1, true))
 end)
 
+test("a socket that select() has no room for is refused, and the server goes on", function()
+    local server = ends.tls_server(driver, ends.echo)
+    local others, refused = {}, nil
+    repeat
+        others[#others + 1] = assert(tcp.udp4())
+    until others[#others]:getfd() >= tcp._SETSIZE
+    local errors = io.stderr
+    rawset(io, "stderr", {write = function(_, ...) refused = table.concat({...}) end})
+    local connection, problem = driver.open_connection(ends.LOCAL, server.port, ends.client_options())
+    equal(connection, nil)
+    assert(problem:find("too many sockets", 1, true), problem)
+    -- One number is free for the client's end: the server's is beyond.
+    table.remove(others, 1):close()
+    connection = driver.open_connection(ends.LOCAL, server.port, ends.client_options())
+    equal(connection, nil)
+    rawset(io, "stderr", errors)
+    assert(refused:find("too many sockets", 1, true), refused)
+    for _, other in ipairs(others) do
+        other:close()
+    end
+    connection = assert(driver.open_connection(ends.LOCAL, server.port, ends.client_options()))
+    assert(connection:close())
+    assert(server:close())
+end)
+
 suite.run(driver, function(body, failed)
     driver.spawn(body, failed)
     driver.run()
-end)
+end, true)

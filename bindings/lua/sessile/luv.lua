@@ -15,10 +15,14 @@ function loop.now()
     return uv.now() / 1000
 end
 
--- What an error is told to that nobody waits for: raised from the loop, where luv and Neovim show it.
+-- What an error is told to that nobody waits for. Neovim shows it; luv would end the program where it was raised from a
+-- callback of the loop.
 function loop.report(problem)
-    local text = type(problem) == "table" and problem or tostring(problem)
-    loop.soon(function() error(text, 0) end)
+    if vim then
+        vim.schedule(function() error(tostring(problem), 0) end)
+    else
+        io.stderr:write("sessile: ", tostring(problem), "\n")
+    end
 end
 
 -- Tasks --------------------------------------------------------------------------------------------------------------
@@ -32,11 +36,7 @@ local function run_queue()
         for index = 1, #now do
             local well, problem = pcall(now[index])
             if not well then
-                -- The rest has its turn all the same.
-                for later = index + 1, #now do
-                    loop.soon(now[later])
-                end
-                error(problem, 0)
+                loop.report(problem)
             end
         end
     end
@@ -88,9 +88,13 @@ local function wake(self, signalled)
         self.timer:stop()
         self.timer:close()
     end
-    local task = self.task
-    if task then
-        loop.soon(function() go_on(task) end)
+    if self.task then
+        -- By then somebody else may have resumed it, and it waits for something else.
+        loop.soon(function()
+            if self.task then
+                go_on(self.task)
+            end
+        end)
     end
 end
 
@@ -106,14 +110,14 @@ end
 
 function Waiter:wait(seconds)
     self.task = current()
-    if self.over then
-        return self.signalled
-    end
-    if seconds then
+    if seconds and not self.over then
         self.timer = uv.new_timer()
         self.timer:start(math.ceil(seconds * 1000), 0, function() wake(self, false) end)
     end
-    coroutine.yield()
+    while not self.over do
+        coroutine.yield()
+    end
+    self.task = nil
     return self.signalled
 end
 
@@ -162,7 +166,11 @@ end
 function Io:again()
     if self.wire and not self.reading and not self.closed and not self.at_end then
         self.reading = true
-        self.handle:read_start(function(problem, data) on_read(self, problem, data) end)
+        local begun, problem = self.handle:read_start(function(failed, data) on_read(self, failed, data) end)
+        if not begun then
+            self.reading, self.at_end = false, true
+            loop.soon(function() self.wire:lost(problem) end)
+        end
     end
 end
 
@@ -286,7 +294,12 @@ end
 
 function loop.bind(host, port, accepted, options)
     local handle = uv.new_tcp()
-    local well, problem = handle:bind(host == "" and "0.0.0.0" or host == "localhost" and "127.0.0.1" or host, port)
+    local address = host == "" and "0.0.0.0" or host == "localhost" and "127.0.0.1" or host
+    -- What is no address is raised.
+    local able, well, problem = pcall(handle.bind, handle, address, port)
+    if not able then
+        well, problem = nil, well
+    end
     if well then
         well, problem = handle:listen(options.backlog or 128, function(failed)
             if not failed then

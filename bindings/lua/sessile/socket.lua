@@ -11,6 +11,8 @@ local socket = require "socket"
 
 -- The most that is read at once, in bytes.
 local CHUNK = 64 * 1024
+-- select() has no room for a descriptor of that number.
+local ROOM = socket._SETSIZE or 1024
 
 local loop = {now = socket.gettime}
 
@@ -114,9 +116,13 @@ function Waiter:_over(signalled)
     end
     self.over, self.signalled = true, signalled
     timers[self] = nil
-    local task = self.task
-    if task then
-        soon(function() go_on(task) end)
+    if self.task then
+        -- By then somebody else may have resumed it, and it waits for something else.
+        soon(function()
+            if self.task then
+                go_on(self.task)
+            end
+        end)
     end
 end
 
@@ -128,9 +134,10 @@ function Waiter:wait(seconds)
     local running = coroutine.running()
     if running and tasks[running] then
         self.task = running
-        if not self.over then
+        while not self.over do
             coroutine.yield()
         end
+        self.task = nil
         return self.signalled
     end
     while not self.over do
@@ -148,6 +155,9 @@ local Io = {}
 Io.__index = Io
 
 local function new_io(sock)
+    if sock:getfd() >= ROOM then
+        return nil, ("there are too many sockets for select(): %d"):format(ROOM)
+    end
     sock:settimeout(0)
     return setmetatable({socket = sock, queue = {}, queued = 0}, Io)
 end
@@ -271,7 +281,12 @@ local function dial_address(address, family, port, seconds)
     if not sock then
         return nil, problem
     end
-    sock:settimeout(0)
+    local connection
+    connection, problem = new_io(sock)
+    if not connection then
+        sock:close()
+        return nil, problem
+    end
     local done
     done, problem = sock:connect(address, port)
     if not done and (problem == "timeout" or problem == "Operation already in progress") then
@@ -287,7 +302,7 @@ local function dial_address(address, family, port, seconds)
         return nil, problem
     end
     sock:setoption("tcp-nodelay", true)
-    return new_io(sock)
+    return connection
 end
 
 function loop.dial(host, port, timeout)
@@ -313,7 +328,13 @@ local function on_connection(listener, accepted)
         if sock.setoption then
             sock:setoption("tcp-nodelay", true)
         end
-        accepted(new_io(sock), peer)
+        local connection, problem = new_io(sock)
+        if connection then
+            accepted(connection, peer)
+        else
+            sock:close()
+            loop.report(problem)
+        end
     end
 end
 
@@ -322,7 +343,12 @@ function loop.bind(host, port, accepted, options)
     if not sock then
         return nil, problem
     end
-    sock:settimeout(0)
+    local connection
+    connection, problem = new_io(sock)
+    if not connection then
+        sock:close()
+        return nil, problem
+    end
     local _, bound = sock:getsockname()
     reading[sock] = function() on_connection(sock, accepted) end
     local listener = {port = tonumber(bound)}
