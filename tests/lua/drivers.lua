@@ -1,130 +1,19 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- What holds for every driver: clients and servers of both protocols, over TCP on this machine. A file for each driver
--- calls this with the driver and with what runs a task and the driver's loop until that task has ended.
+-- What holds for every driver: clients and servers of both protocols, over TCP on this machine; and what goes wrong
+-- (trouble.lua). A file for each driver calls this with the driver, and with what runs a task and the driver's loop
+-- until that task has ended.
 
+local ends = require "ends"
 local harness = require "harness"
 local sessile = require "sessile"
+local trouble = require "trouble"
 
 local test, equal, fails = harness.test, harness.equal, harness.fails
-local LOCAL = "127.0.0.1"
+local LOCAL, echo, client_options, tls_server = ends.LOCAL, ends.echo, ends.client_options, ends.tls_server
+local ssh_server, ssh_options, with_ssh = ends.ssh_server, ends.ssh_options, ends.with_ssh
 
 local suite = {}
-
--- Ends that tests share ----------------------------------------------------------------------------------------------
-
-local function tls_configs()
-    local identity = harness.identity()
-    local server = assert(sessile.TLSConfig.server {certificate = identity.certificate, key = identity.key})
-    local client = assert(sessile.TLSConfig.client {trust = identity.certificate})
-    return client, server
-end
-
-local function client_options(more)
-    local options = {config = (tls_configs()), server_hostname = "server.test"}
-    for name, value in pairs(more or {}) do
-        options[name] = value
-    end
-    return options
-end
-
-local function tls_server(driver, handler, more)
-    local options = {config = select(2, tls_configs())}
-    for name, value in pairs(more or {}) do
-        options[name] = value
-    end
-    return assert(driver.start_server(handler, LOCAL, 0, options))
-end
-
-local function echo(connection)
-    local data = connection:read()
-    while data do
-        assert(connection:write(data))
-        data = connection:read()
-    end
-end
-
--- What an SSH server runs, by the command's first word.
-local commands = {}
-
-function commands.hello(process)
-    process:write("hello\n")
-    process:write_stderr("careful\n")
-    return 3
-end
-
-function commands.cat(process)
-    local data = process:read()
-    while data do
-        assert(process:write(data))
-        data = process:read()
-    end
-end
-
-function commands.count(process)
-    local total = 0
-    local line = process:read("l")
-    while line do
-        total = total + tonumber(line)
-        line = process:read("l")
-    end
-    process:write(tostring(total))
-end
-
-function commands.flood(process)
-    for _ = 1, 64 do
-        assert(process:write(("x"):rep(65536)))
-    end
-end
-
-function commands.wait(process) process:read("a") end
-
-function commands.ignore() return 0 end
-
-function commands.die(process) process:exit_signal("KILL") end
-
-function commands.raise() error("a command that raises") end
-
-commands["env"] = function(process) process:write((process.env.NAME or "") .. " " .. (process.term or "none")) end
-
-local function ssh_server(driver, more)
-    local handler = {}
-    function handler:public_key(user, key) return user == "alice" and key == harness.key("user") end
-    function handler:password(user, password) return user == "bob" and password == "secret" end
-    function handler:variable(name) return name == "NAME" end
-    local options = {
-        server_host_keys = {harness.key("host")},
-        handler = handler,
-        process_factory = function(process)
-            local command = commands[process.command:match("%S+")]
-            return command and command(process) or 0
-        end,
-    }
-    for name, value in pairs(more or {}) do
-        options[name] = value
-    end
-    return assert(driver.listen(LOCAL, 0, options))
-end
-
-local function ssh_options(server, more)
-    local line = sessile.KnownHosts.line(LOCAL, server.port, harness.key("host"))
-    local options = {
-        port = server.port, username = "alice", client_keys = {harness.key("user")},
-        known_hosts = assert(sessile.KnownHosts.read(line)),
-    }
-    for name, value in pairs(more or {}) do
-        options[name] = value or nil
-    end
-    return options
-end
-
-local function with_ssh(driver, body, more)
-    local server = ssh_server(driver, more)
-    local client = assert(driver.connect(LOCAL, ssh_options(server)))
-    body(client, server)
-    assert(client:close())
-    assert(server:close())
-end
 
 -- TLS ----------------------------------------------------------------------------------------------------------------
 
@@ -365,9 +254,6 @@ function suite.ssh(driver, case)
 
     case("a command that takes too long is given up, and the connection goes on", function()
         with_ssh(driver, function(client)
-            local result, problem = client:run("wait", {timeout = 0.1, input = false, env = {}})
-            -- Its input is ended, so that it ends by itself: the one that is given none must be stopped.
-            assert(result or problem == "timeout")
             local process = assert(client:create_process("wait"))
             equal(select(2, process:read(nil, 0.1)), "timeout")
             process:abort()
@@ -472,7 +358,7 @@ end
 
 ---Run everything. run(body, failed): call body in a task, and the driver's loop until nothing is left; failed(problem)
 ---where it raises. That ends the program: what it has left open would keep the loop from its end.
-function suite.run(driver, run)
+function suite.run(driver, run, own_tasks)
     local function case(name, body)
         test(name, function()
             run(body, function(problem)
@@ -483,6 +369,7 @@ function suite.run(driver, run)
     end
     suite.tls(driver, case)
     suite.ssh(driver, case)
+    trouble.all(driver, case, own_tasks)
     suite.cleanup(driver, case)
     return harness.run()
 end

@@ -5,9 +5,11 @@
 -- bind(host, port, accepted, options), which calls accepted(io, peer) for each connection and returns a listener that
 -- has a port and close().
 
+local base = require "sessile.base"
 local client = require "sessile.client"
 local flow = require "sessile.flow"
 local keys = require "sessile.keys"
+local known_options = require "sessile.options"
 local server = require "sessile.server"
 local ssh = require "sessile.ssh"
 local tls = require "sessile.tls"
@@ -15,6 +17,44 @@ local wire = require "sessile.wire"
 
 -- Seconds.
 local HANDSHAKE_TIMEOUT = 60
+
+-- What each function takes.
+local OF_TLS = {
+    config = "table", handshake_timeout = "number", shutdown_timeout = "number", timeout = "number",
+    on_question = "function", on_notice = "function",
+}
+local OF_TLS_CLIENT = {server_hostname = "string", ticket = "string", insecure_keylog = "boolean"}
+local OF_SERVER = {on_error = "function", backlog = "number"}
+local OPEN_CONNECTION = known_options.known(OF_TLS, OF_TLS_CLIENT, {connect_timeout = "number"})
+local START_TLS = known_options.known(OF_TLS, OF_TLS_CLIENT, {server_side = "boolean"})
+local START_SERVER = known_options.known(OF_TLS, OF_SERVER)
+local LISTEN = known_options.known(OF_SERVER, {
+    server_host_keys = "table", handler = "table|function", process_factory = "function", config = "table",
+    login_timeout = "number", shutdown_timeout = "number",
+})
+
+local function check_tls(options, known, needs_config)
+    options = known_options.check(options, known, 4)
+    if options.config then
+        base.expect(options.config, tls.TLSConfig, "the option config: a sessile.TLSConfig")
+    elseif needs_config then
+        error("a server of TLS needs a config", 4)
+    end
+    return options
+end
+
+local function check_ssh(options)
+    options = known_options.check(options, LISTEN, 4)
+    if options.config then
+        base.expect(options.config, ssh.SSHConfig, "the option config: a sessile.SSHConfig")
+    end
+    for _, key in ipairs(options.server_host_keys or {}) do
+        if type(key) ~= "string" then
+            base.expect(key, keys.Key, "server_host_keys: a sessile.Key or a file's path")
+        end
+    end
+    return options
+end
 
 local function new_wire(loop, io, options)
     return wire.Wire.new(loop, io, options)
@@ -25,10 +65,13 @@ local function begin_tls(loop, io, options, begin)
     if not carrier then
         return nil, text, code
     end
-    local stream
-    stream, text, code = begin(carrier.session)
-    if not stream then
+    local well, stream
+    well, stream, text, code = pcall(begin, carrier.session)
+    if not well or not stream then
         carrier:abort()
+        if not well then
+            error(stream, 0)
+        end
         return nil, text, code
     end
     local connection = flow.Connection.new(carrier, stream)
@@ -37,7 +80,6 @@ local function begin_tls(loop, io, options, begin)
     carrier.session.on_question = options.on_question
     carrier.session.on_notice = options.on_notice
     carrier:start()
-    local well
     well, text, code = carrier:handshake(options.handshake_timeout or HANDSHAKE_TIMEOUT)
     if not well then
         return nil, text, code
@@ -64,12 +106,11 @@ end
 
 ---@class sessile.Server
 ---@field port integer
----@field connections table<table, true> those that are open
 local Server = {}
 Server.__index = Server
 
 local function new_server(loop, wires)
-    return setmetatable({loop = loop, connections = {}, wires = wires}, Server)
+    return setmetatable({loop = loop, wires = wires}, Server)
 end
 
 ---Listen no more, end the connections gracefully, and wait for it; those that have not within so many seconds (10) end
@@ -146,9 +187,6 @@ local function with_report(loop, options)
 end
 
 local function start_server(loop, handler, host, port, options)
-    if not options.config then
-        error("start_server needs a config", 3)
-    end
     options = with_report(loop, options)
     local checked, text, code = options.config:check()
     if not checked then
@@ -192,16 +230,24 @@ local function server_config(options)
     return config:check()
 end
 
+-- Until the client has gone: true where it has said goodbye.
 local function serve_ssh(loop, io, peer, config, options, note)
-    local carrier = new_wire(loop, io, options)
+    local carrier, text, code = new_wire(loop, io, options)
     if not carrier then
-        return
+        return nil, text, code
     end
     note(carrier)
-    local connection = server.accept(carrier, config, options, peer)
-    if connection then
-        carrier:wait(function() return carrier.is_gone end)
+    local connection
+    connection, text, code = server.accept(carrier, config, options, peer)
+    if not connection then
+        return nil, text, code
     end
+    carrier:wait(function() return carrier.is_gone end)
+    text, code = carrier:error()
+    if code then
+        return nil, text, code
+    end
+    return true
 end
 
 local function listen(loop, host, port, options)
@@ -241,7 +287,7 @@ local function of(loop)
     ---@param options sessile.TLSConnectOptions?
     ---@return sessile.Connection?, string?, integer?
     function driver.open_connection(host, port, options)
-        options = options or {}
+        options = check_tls(options, OPEN_CONNECTION)
         local io, text = loop.dial(host, port, options.connect_timeout)
         if not io then
             return nil, text
@@ -254,7 +300,7 @@ local function of(loop)
     ---@param options table?
     ---@return sessile.Connection?, string?, integer?
     function driver.start_tls(socket, options)
-        options = options or {}
+        options = check_tls(options, START_TLS, options and options.server_side)
         local io, text = loop.adopt(socket)
         if not io then
             return nil, text
@@ -268,10 +314,11 @@ local function of(loop)
     ---@param handler fun(connection: sessile.Connection)
     ---@param host string
     ---@param port integer 0 for one of the system's choice
-    ---@param options {config: sessile.TLSConfig, handshake_timeout: number?, on_error: fun(problem: any)?}
+    ---@param options table config, and handshake_timeout, shutdown_timeout, timeout, on_error, on_question, on_notice,
+    ---backlog
     ---@return sessile.Server?, string?, integer?
     function driver.start_server(handler, host, port, options)
-        return start_server(loop, handler, host, port, options)
+        return start_server(loop, handler, host, port, check_tls(options, START_SERVER, true))
     end
 
     ---Connect over SSH, and log in.
@@ -295,21 +342,25 @@ local function of(loop)
 
     ---Serve SSH. options.handler: a table with methods, or a function that makes one for each connection: none(user),
     ---password(user, password), public_key(user, key), keyboard_interactive(user, responses), terminal(term, columns,
-    ---rows), variable(name, value), which say yes by returning true, and may wait. options.process_factory(process) is
-    ---a task that runs what a client asked for; it returns the exit status.
+    ---rows), variable(name, value), which say yes by returning true, and nothing else, and may wait. Without terminal()
+    ---there may be one. options.process_factory(process) is
+    ---a task that runs what a client asked for; it returns the exit status. Further options: server_host_keys, config,
+    ---login_timeout, shutdown_timeout, on_error, backlog.
     ---@param host string
     ---@param port integer 0 for one of the system's choice
-    ---@param options table server_host_keys, handler, process_factory, config, login_timeout, on_error
+    ---@param options table
     ---@return sessile.Server?, string?, integer?
     function driver.listen(host, port, options)
-        return listen(loop, host, port, options)
+        return listen(loop, host, port, check_ssh(options))
     end
 
-    ---Serve SSH on a socket of the driver's that is open, until the client has gone.
+    ---Serve SSH on a socket of the driver's that is open, until the client has gone. A login that fails, and a
+    ---connection that breaks, are failures.
     ---@param socket any
     ---@param options table as listen()'s
     ---@return true?, string?, integer?
     function driver.serve(socket, options)
+        options = check_ssh(options)
         local config, text, code = server_config(options)
         if not config then
             return nil, text, code
@@ -319,8 +370,7 @@ local function of(loop)
         if not io then
             return nil, text
         end
-        serve_ssh(loop, io, nil, config, with_report(loop, options), function() end)
-        return true
+        return serve_ssh(loop, io, nil, config, with_report(loop, options), function() end)
     end
 
     ---Run a function as a task: a coroutine in which everything of this driver may wait.

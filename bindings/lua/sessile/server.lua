@@ -16,7 +16,7 @@ local flow = require "sessile.flow"
 ---@field term string? the terminal's type; nil without one
 ---@field user string
 ---@field connection sessile.SSHServerConnection
----@field on_signal (fun(self: sessile.ServerProcess, name: string))?
+---@field on_signal (fun(self: sessile.ServerProcess, name: string))? may not wait, nor may the next
 ---@field on_resize (fun(self: sessile.ServerProcess, columns: integer, rows: integer))?
 local Process = setmetatable({}, {__index = flow.Connection})
 Process.__index = Process
@@ -36,16 +36,21 @@ function Process:size()
     return columns or 0, rows or 0
 end
 
+-- What cannot be told raises, and leaves room for another word: a client waits for one.
 local function last_word(self, tell, ...)
     local stream = self.stream
-    if not self.told and not stream.over then
-        self.told = true
-        tell(stream, ...)
-        stream:finish()
+    if self.told or stream.over then
+        return
     end
+    local told, text, code = tell(stream, ...)
+    if not told and code == core.ERR_ARGUMENT then
+        error(text, 3)
+    end
+    self.told = true
+    stream:finish()
 end
 
----End it with a status.
+---End it with a status, 0 to 4294967295.
 ---@param status integer?
 function Process:exit(status) last_word(self, self.stream.send_exit_status, status or 0) end
 
@@ -54,11 +59,19 @@ function Process:exit(status) last_word(self, self.stream.send_exit_status, stat
 ---@param message string?
 function Process:exit_signal(name, message) last_word(self, self.stream.send_exit_signal, name, false, message) end
 
-local function on_event(process, event)
+local function hear(process, event)
     if event == "signal" and process.on_signal then
         process:on_signal(process.stream:signal())
     elseif event == "window_change" and process.on_resize then
         process:on_resize(process:size())
+    end
+end
+
+-- What a handler of these raises is its own failure, and not the connection's.
+local function on_event(process, event)
+    local well, problem = pcall(hear, process, event)
+    if not well then
+        process.connection.options.report(problem)
     end
 end
 
@@ -73,6 +86,9 @@ end
 
 local function run(process, factory)
     local status = factory(process)
+    if type(status) == "number" and (status < 0 or status ~= math.floor(status)) then
+        error(("the command returned %s, which is no exit status"):format(tostring(status)), 0)
+    end
     process:exit(type(status) == "number" and status or 0)
     drain(process)
 end
@@ -88,8 +104,9 @@ end
 local Connection = {}
 Connection.__index = Connection
 
-local function answer(question, yes)
-    if yes then
+-- Only true says yes: what a handler returns by mistake lets nobody in.
+local function answer(question, verdict)
+    if verdict == true then
         question:accept()
     else
         question:refuse()
@@ -136,14 +153,14 @@ local requests = {}
 
 requests["pty-req"] = function(self, process, question)
     local term, columns, rows = question:get("term") or "", question:number("columns"), question:number("rows")
-    local allowed = not self.handler.terminal or self.handler:terminal(term, columns, rows)
+    local allowed = not self.handler.terminal or self.handler:terminal(term, columns, rows) == true
     process.term = allowed and term or nil
     answer(question, allowed)
 end
 
 function requests.env(self, process, question)
     local name, value = question:get("name"), question:get("value")
-    local allowed = name and call(self.handler, "variable", name, value)
+    local allowed = call(self.handler, "variable", name, value) == true
     if allowed then
         process.env[name] = value
     end
