@@ -22,7 +22,8 @@ add_custom_command(
     COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/lua
     COMMAND ${SESSILE_SWIG} -lua -nomoduleglobal -no-old-metatable-bindings -module sessile_flat -I${lua_folder}
         -I${PROJECT_SOURCE_DIR}/libcore/include -o ${lua_wrapper} ${PROJECT_SOURCE_DIR}/bindings/sessile.i
-    DEPENDS ${PROJECT_SOURCE_DIR}/bindings/sessile.i ${lua_folder}/lang.i ${lua_headers}
+    DEPENDS ${PROJECT_SOURCE_DIR}/bindings/sessile.i ${lua_folder}/lang.i
+        ${lua_folder}/sftp.i ${lua_headers}
     VERBATIM)
 add_custom_target(sessile_lua_wrapper DEPENDS ${lua_wrapper})
 add_custom_target(sessile_lua)

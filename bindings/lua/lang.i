@@ -426,3 +426,5 @@ SESSILE_CALLBACK(sessile_tls_passphrase passphrase, on_passphrase)
 %warnfilter(302) sessile_tls_export;
 int sessile_tls_export(sessile_session *session, const char *label, const void *context, size_t context_size,
                        void *keying, size_t keying_size);
+
+%include "sftp.i"

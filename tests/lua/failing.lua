@@ -98,6 +98,83 @@ local function keys()
     other:free()
 end
 
+local function sftp_ends(job)
+    local client, server = {queue = ""}, {queue = "", on_job = job}
+    for one, other in pairs {[client] = server, [server] = client} do
+        function one.on_send(_, data) other.queue = other.queue .. data end
+        function one:on_closed(message) self.message = message end
+        function one:on_release(file) self.released = file end
+    end
+    return assert(sessile.SFTP:new("client", client)), assert(sessile.SFTP:new("server", server))
+end
+
+local function carry(client, server)
+    for _ = 1, 20 do
+        for _, each in ipairs {client, server} do
+            local data = each.queue
+            each.queue = ""
+            each:receive(data)
+        end
+    end
+end
+
+local answers = {}
+
+function answers.open(job) job:answer_handle(1) end
+
+function answers.read(job)
+    if job:offset() > 100000 then
+        job:answer_data ""
+    else
+        job:answer_data(("x"):rep(job:length()))
+    end
+end
+
+function answers.write(job) job:answer_status(#job:data() > 0 and "ok" or "failure") end
+
+function answers.readdir(job)
+    job:add_name("a", "a line", {size = 1, type = "file", permissions = 0})
+    job:answer_names()
+end
+
+local function sftp()
+    local kept
+    local client, server = sftp_ends(function(_, job)
+        if answers[job.operation] then
+            answers[job.operation](job)
+        else
+            kept = job:keep()
+        end
+    end)
+    assert(server:start() and client:start())
+    carry(client, server)
+    local handle, names
+    local request = assert(sessile.SFTPRequest:new(client, function(self)
+        handle = self:handle() or handle
+        names = self:names()
+    end))
+    assert(request:open("a", {"read", "write"}, {permissions = 420}))
+    carry(client, server)
+    assert(request:readdir(handle))
+    carry(client, server)
+    local transfer = assert(sessile.SFTPTransfer:new(client))
+    local size = 0
+    function transfer.on_sink(_, _, data) size = size + #data end
+    assert(transfer:get(handle))
+    carry(client, server)
+    function transfer.on_source(_, offset, room) return offset < 100000 and ("y"):rep(room) or "" end
+    assert(transfer:put(handle))
+    carry(client, server)
+    request:remove(names and names[1].name or "b")
+    carry(client, server)
+    if kept then
+        kept:answer_status "ok"
+    end
+    server:finish()
+    client:receive_end()
+end
+
 tls()
 ssh()
 keys()
+sftp()

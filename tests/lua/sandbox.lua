@@ -71,4 +71,25 @@ do
     assert(channel.got == "HELLO" and channel.exit_status == 0 and channel.over)
 end
 
+do
+    local client, server = {queue = ""}, {queue = ""}
+    for one, other in pairs {[client] = server, [server] = client} do
+        function one.on_send(_, data) other.queue = other.queue .. data end
+    end
+    function server.on_job(_, job) assert(job:answer_name "/here") end
+    client, server = assert(sessile.SFTP:new("client", client)), assert(sessile.SFTP:new("server", server))
+    local got
+    local request = assert(sessile.SFTPRequest:new(client, function(self) got = self:name() end))
+    function client.on_ready() assert(request:realpath ".") end
+    assert(server:start() and client:start())
+    for _ = 1, 3 do
+        for _, each in ipairs {client, server} do
+            local data = each.queue
+            each.queue = ""
+            assert(each:receive(data))
+        end
+    end
+    assert(got == "/here")
+end
+
 print("the sandbox works")

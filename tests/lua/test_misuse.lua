@@ -26,6 +26,28 @@ local function functions()
     return found
 end
 
+-- Two ends of SFTP, one of which has a job, and what a client makes.
+local function sftp_owners()
+    local ends, job = {}, nil
+    for index, role in ipairs {"client", "server"} do
+        ends[index] = assert(sessile.SFTP:new(role, {queue = "", on_job = function(_, which) job = which:keep() end}))
+    end
+    local client, server = ends[1], ends[2]
+    local request = assert(sessile.SFTPRequest:new(client))
+    function client:on_ready() request:stat("x") end
+    function client:on_send(data) server.queue = server.queue .. data end
+    function server:on_send(data) client.queue = client.queue .. data end
+    assert(client:start() and server:start())
+    for _ = 1, 3 do
+        for _, each in ipairs(ends) do
+            local data = each.queue
+            each.queue = ""
+            assert(each:receive(data))
+        end
+    end
+    return client, server, request, assert(sessile.SFTPTransfer:new(client)), assert(job)
+end
+
 -- One or more of every kind, in all states, and what keeps them alive.
 local function handles()
     local client, server, mine = h.tls_pair()
@@ -44,8 +66,9 @@ local function handles()
         client, server, mine, one, other, channel, asking, held, over, freed, h.make(), key, keys,
         sessile.KnownHosts.read(""), sessile.Principals.read(""), sessile.KRL.read(key:write_public()),
         sessile.TLSConfig.client(), sessile.SSHConfig.client(), sessile.TicketKeys.new(), keys:match(key, "a"),
+        sftp_owners(),
     }
-    local pool = {core.callbacks_new(), client._slot}
+    local pool = {core.callbacks_new(), core.sftp_attrs_new(), client._slot}
     for _, owner in ipairs(owners) do
         pool[#pool + 1] = owner._handle
     end

@@ -11,10 +11,11 @@ local test, equal = h.test, h.equal
 local tree = assert(os.getenv("SESSILE_TREE"), "SESSILE_TREE is not set")
 local FILES = {
     "init", "base", "constants", "session", "stream", "question", "keys", "trust", "tls", "ssh", "agent",
+    "sftp", "sftp_attrs", "sftp_request", "sftp_transfer", "sftp_server",
 }
 local HEADERS = {
-    "agent", "comm", "error", "inbox", "key", "over_stream", "pair", "question", "session", "ssh", "stream", "tls",
-    "trust",
+    "agent", "comm", "error", "inbox", "key", "over_stream", "pair", "question", "session", "sftp",
+    "sftp_server", "sftp_transfer", "ssh", "stream", "tls", "trust",
 }
 
 local texts, all = {}, {}
@@ -103,6 +104,8 @@ test("the aliases for editors have the names that there are", function()
         CertificateKind = "certificate_kind", Allow = "allow", ClientCertificate = "client_certificate",
         AskPeer = "ask_peer", OCSP = "ocsp", TLSVersion = "version", ChannelBinding = "channel_binding",
         Algorithms = "algorithms", Limit = "limit", SSHInfo = "info", Role = "role",
+        SFTPOperation = "sftp_operation", SFTPFlag = "sftp_flag", SFTPStatus = "sftp_status", SFTPAttr = "sftp_attr",
+        SFTPLimit = "sftp_limit", SFTPNumber = "sftp_number",
     }
     local told, current = {}, nil
     for line in texts.constants:gmatch("[^\n]+") do

@@ -4,46 +4,14 @@
  * is nobody; an owner that is gone fails what expects an answer. What is raised waits for the outermost call. */
 #include <string.h>
 
-#include "glue.h"
-
-enum name {
-    SEND,
-    CLOSE,
-    RESUME,
-    READY,
-    QUESTION,
-    WITHDRAWN,
-    STREAM,
-    NOTICE,
-    CLOSED,
-    DATA,
-    STDERR,
-    REQUEST,
-    END,
-    WRITABLE,
-    STREAM_CLOSED,
-    TRACE,
-    PASSPHRASE
-};
+#include "callback.h"
 
 /* Those that begin with an underscore are the package's own, and wrap what they are given first. */
 static const char *const spelled[NAME_COUNT] = {
     "on_send", "on_close",    "on_resume",      "on_ready", "_question",     "_withdrawn",
     "_stream", "_notice",     "_closed",        "on_data",  "_on_stderr",    "_request",
-    "_on_end", "on_writable", "_stream_closed", "_trace",   "on_passphrase",
-};
-
-struct callback {
-    void *number;
-    enum name name;
-    int (*push)(lua_State *L, const struct callback *callback); /* arguments: how many were pushed */
-    void (*judge)(lua_State *L, struct callback *callback);     /* two results, on the top; NULL: all are well */
-    const void *data;
-    size_t size;
-    void *object;
-    int code;
-    const char *message, *phase;
-    int result;
+    "_on_end", "on_writable", "_stream_closed", "_trace",   "on_passphrase", "_reply",
+    "_done",   "_progress",   "_sink",          "_source",  "_job",          "_release",
 };
 
 void callbacks_names(lua_State *L)
@@ -88,19 +56,19 @@ static void call_method(lua_State *L, void *data)
     lua_settop(L, 0);
 }
 
-static int run(struct callback callback)
+int callback_run(struct callback callback)
 {
     callback.result = -1;
     return call_run(call_method, &callback) < 0 ? -1 : callback.result;
 }
 
-static int push_data(lua_State *L, const struct callback *callback)
+int callback_push_data(lua_State *L, const struct callback *callback)
 {
     lua_pushlstring(L, callback->data, callback->size);
     return 1;
 }
 
-static int push_code(lua_State *L, const struct callback *callback)
+int callback_push_code(lua_State *L, const struct callback *callback)
 {
     lua_pushinteger(L, callback->code);
     return 1;
@@ -126,18 +94,18 @@ static void judge_send(lua_State *L, struct callback *callback)
 
 int on_comm_send(void *handle, void *buffer, size_t size)
 {
-    return run((struct callback){
-        .number = handle, .name = SEND, .push = push_data, .judge = judge_send, .data = buffer, .size = size});
+    return callback_run((struct callback){
+        .number = handle, .name = SEND, .push = callback_push_data, .judge = judge_send, .data = buffer, .size = size});
 }
 
 void on_comm_close(void *handle)
 {
-    run((struct callback){.number = handle, .name = CLOSE});
+    callback_run((struct callback){.number = handle, .name = CLOSE});
 }
 
 void on_comm_resume(void *handle)
 {
-    run((struct callback){.number = handle, .name = RESUME});
+    callback_run((struct callback){.number = handle, .name = RESUME});
 }
 
 /* ---- Sessions ---- */
@@ -145,11 +113,11 @@ void on_comm_resume(void *handle)
 int on_ready(sessile_session *session, void *app)
 {
     (void)session;
-    return run((struct callback){.number = app, .name = READY});
+    return callback_run((struct callback){.number = app, .name = READY});
 }
 
-/* A question's handle is lent: after the callback it is dead, unless it was kept. */
-static void ask(lua_State *L, void *data)
+/* What is lent is dead after the callback, unless it was kept. */
+static void lend(lua_State *L, void *data)
 {
     struct callback *callback = data;
     Handle *lent;
@@ -157,7 +125,7 @@ static void ask(lua_State *L, void *data)
 
     if (push_method(L, callback) < 0)
         return;
-    lent = handle_make(L, &kind_question);
+    lent = handle_make(L, callback->kind);
     lent->lent = 1;
     lent->object = callback->object;
     lua_pushvalue(L, -1);
@@ -172,14 +140,19 @@ static void ask(lua_State *L, void *data)
     lua_settop(L, 0);
 }
 
-int on_question(sessile_question *question, void *app)
+int callback_lend(struct callback callback)
 {
-    struct callback callback = {.number = app, .name = QUESTION, .object = question, .result = -1};
-
-    return call_run(ask, &callback) < 0 ? -1 : callback.result;
+    callback.result = -1;
+    return call_run(lend, &callback) < 0 ? -1 : callback.result;
 }
 
-static int push_address(lua_State *L, const struct callback *callback)
+int on_question(sessile_question *question, void *app)
+{
+    return callback_lend(
+        (struct callback){.number = app, .name = QUESTION, .kind = &kind_question, .object = question});
+}
+
+int callback_push_address(lua_State *L, const struct callback *callback)
 {
     lua_pushnumber(L, (lua_Number)(uintptr_t)callback->object);
     return 1;
@@ -187,7 +160,7 @@ static int push_address(lua_State *L, const struct callback *callback)
 
 int on_withdrawn(sessile_question *question, void *app)
 {
-    return run((struct callback){.number = app, .name = WITHDRAWN, .push = push_address, .object = question});
+    return callback_run((struct callback){.number = app, .name = WITHDRAWN, .push = callback_push_address, .object = question});
 }
 
 static int push_stream(lua_State *L, const struct callback *callback)
@@ -198,25 +171,25 @@ static int push_stream(lua_State *L, const struct callback *callback)
 
 int on_stream(sessile_stream *stream, void *app)
 {
-    return run((struct callback){.number = app, .name = STREAM, .push = push_stream, .object = stream});
+    return callback_run((struct callback){.number = app, .name = STREAM, .push = push_stream, .object = stream});
 }
 
 static int push_code_and_data(lua_State *L, const struct callback *callback)
 {
-    return push_code(L, callback) + push_data(L, callback);
+    return callback_push_code(L, callback) + callback_push_data(L, callback);
 }
 
 int on_notice(sessile_session *session, int kind, const void *data, size_t size, void *app)
 {
     (void)session;
-    return run((struct callback){
+    return callback_run((struct callback){
         .number = app, .name = NOTICE, .push = push_code_and_data, .code = kind, .data = data, .size = size});
 }
 
 void on_closed(sessile_session *session, int error, void *app)
 {
     (void)session;
-    run((struct callback){.number = app, .name = CLOSED, .push = push_code, .code = error});
+    callback_run((struct callback){.number = app, .name = CLOSED, .push = callback_push_code, .code = error});
 }
 
 /* ---- Streams: the owner is the stream's ---- */
@@ -224,37 +197,37 @@ void on_closed(sessile_session *session, int error, void *app)
 int on_data(sessile_stream *stream, const void *data, size_t size, void *app)
 {
     (void)stream;
-    return run((struct callback){.number = app, .name = DATA, .push = push_data, .data = data, .size = size});
+    return callback_run((struct callback){.number = app, .name = DATA, .push = callback_push_data, .data = data, .size = size});
 }
 
 int on_stderr(sessile_stream *stream, const void *data, size_t size, void *app)
 {
     (void)stream;
-    return run((struct callback){.number = app, .name = STDERR, .push = push_data, .data = data, .size = size});
+    return callback_run((struct callback){.number = app, .name = STDERR, .push = callback_push_data, .data = data, .size = size});
 }
 
 int on_request(sessile_stream *stream, int request, void *app)
 {
     (void)stream;
-    return run((struct callback){.number = app, .name = REQUEST, .push = push_code, .code = request});
+    return callback_run((struct callback){.number = app, .name = REQUEST, .push = callback_push_code, .code = request});
 }
 
 int on_end(sessile_stream *stream, void *app)
 {
     (void)stream;
-    return run((struct callback){.number = app, .name = END});
+    return callback_run((struct callback){.number = app, .name = END});
 }
 
 int on_writable(sessile_stream *stream, void *app)
 {
     (void)stream;
-    return run((struct callback){.number = app, .name = WRITABLE});
+    return callback_run((struct callback){.number = app, .name = WRITABLE});
 }
 
 void on_stream_closed(sessile_stream *stream, int error, void *app)
 {
     (void)stream;
-    run((struct callback){.number = app, .name = STREAM_CLOSED, .push = push_code, .code = error});
+    callback_run((struct callback){.number = app, .name = STREAM_CLOSED, .push = callback_push_code, .code = error});
 }
 
 /* ---- The rest ---- */
@@ -271,7 +244,7 @@ static int push_trace(lua_State *L, const struct callback *callback)
 void on_trace(sessile_session *session, int direction, const char *message, size_t size, const char *phase, void *app)
 {
     (void)session;
-    run((struct callback){.number = app,
+    callback_run((struct callback){.number = app,
                           .name = TRACE,
                           .push = push_trace,
                           .code = direction,
@@ -294,6 +267,6 @@ static void judge_passphrase(lua_State *L, struct callback *callback)
 
 int on_passphrase(void *buffer, size_t size, void *app)
 {
-    return run((struct callback){
+    return callback_run((struct callback){
         .number = app, .name = PASSPHRASE, .judge = judge_passphrase, .object = buffer, .size = size});
 }

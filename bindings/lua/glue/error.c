@@ -48,9 +48,12 @@ static const char *text_of_config(lua_State *L, int code)
 int error_push(lua_State *L, int code)
 {
     sessile_session *session = code == SESSILE_ERR_FAILED ? session_at(L, 1) : NULL;
+    sessile_sftp *sftp = code == SESSILE_ERR_FAILED ? handle_peek(L, 1, &kind_sftp) : NULL;
 
     if (told[0])
         return push(L, told, code);
+    if (sftp && sessile_sftp_error(sftp) < 0)
+        return push(L, sessile_sftp_error_text(sftp), sessile_sftp_error(sftp));
     if (session && sessile_session_error(session) < 0)
         return push(L, sessile_session_error_text(session), sessile_session_error(session));
     return push(L, text_of_config(L, code), code);

@@ -21,7 +21,7 @@
 /* ---- The home: what one Lua state has of this module, a table in its registry ---- */
 
 /* Names of the owners' functions, in the order of the callbacks' table in callbacks.c. */
-#define NAME_COUNT 17
+#define NAME_COUNT 24
 
 /* What stands in the home table, by index. */
 enum {
@@ -80,17 +80,20 @@ struct kind {
     const char *name;
     void (*release)(void *object);
     const char *(*error_text)(void *object); /* of the last error; NULL: it has none */
+    void *(*keep)(void *object);             /* of what callbacks lend: NULL where it cannot be kept */
+    int at_once;                             /* freed also while a call uses it: the library waits where it has to */
 };
 
 extern const struct kind kind_session, kind_stream, kind_question, kind_callbacks, kind_key, kind_known_hosts,
-    kind_authorized_keys, kind_principals, kind_grant, kind_krl, kind_tls_config, kind_tls_tickets, kind_ssh_config;
+    kind_authorized_keys, kind_principals, kind_grant, kind_krl, kind_tls_config, kind_tls_tickets, kind_ssh_config,
+    kind_sftp, kind_sftp_request, kind_sftp_attrs, kind_sftp_transfer, kind_sftp_job;
 
 typedef struct {
     void *object; /* NULL: freed, or never filled */
     const struct kind *kind;
     unsigned pins; /* calls that use it now: what is freed meanwhile goes when the last one ends */
     char freed;
-    char lent; /* a question inside its callback: holds no reference */
+    char lent; /* a question or a job inside its callback: holds no reference */
     int taken; /* a session: how many bytes the last receive took */
 } Handle;
 

@@ -4,12 +4,13 @@
  * it afterwards or handing it to a function of another kind is an error. */
 #include "glue.h"
 
-#define KIND(name, text)                                                                                               \
-    static void release_##name(void *object)                                                                           \
+/* Further members may follow the name. */
+#define KIND(object_name, ...)                                                                                         \
+    static void release_##object_name(void *object)                                                                    \
     {                                                                                                                  \
-        sessile_##name##_free(object);                                                                                 \
+        sessile_##object_name##_free(object);                                                                          \
     }                                                                                                                  \
-    const struct kind kind_##name = {#name, release_##name, text}
+    const struct kind kind_##object_name = {.name = #object_name, .release = release_##object_name, __VA_ARGS__}
 
 static const char *tls_config_text(void *object)
 {
@@ -21,19 +22,34 @@ static const char *ssh_config_text(void *object)
     return sessile_ssh_config_error_text(object);
 }
 
-KIND(session, NULL);
-KIND(stream, NULL);
-KIND(question, NULL);
-KIND(callbacks, NULL);
-KIND(key, NULL);
-KIND(known_hosts, NULL);
-KIND(authorized_keys, NULL);
-KIND(principals, NULL);
-KIND(grant, NULL);
-KIND(krl, NULL);
-KIND(tls_config, tls_config_text);
-KIND(tls_tickets, NULL);
-KIND(ssh_config, ssh_config_text);
+static void *keep_question(void *object)
+{
+    return sessile_question_keep(object);
+}
+
+static void *keep_job(void *object)
+{
+    return sessile_sftp_job_keep(object);
+}
+
+KIND(session, .at_once = 1);
+KIND(stream, .keep = NULL);
+KIND(question, .keep = keep_question);
+KIND(callbacks, .keep = NULL);
+KIND(key, .keep = NULL);
+KIND(known_hosts, .keep = NULL);
+KIND(authorized_keys, .keep = NULL);
+KIND(principals, .keep = NULL);
+KIND(grant, .keep = NULL);
+KIND(krl, .keep = NULL);
+KIND(tls_config, .error_text = tls_config_text);
+KIND(tls_tickets, .keep = NULL);
+KIND(ssh_config, .error_text = ssh_config_text);
+KIND(sftp, .at_once = 1);
+KIND(sftp_request, .at_once = 1);
+KIND(sftp_attrs, .keep = NULL);
+KIND(sftp_transfer, .at_once = 1);
+KIND(sftp_job, .keep = keep_job);
 
 Handle *handle_make(lua_State *L, const struct kind *kind)
 {
@@ -110,15 +126,15 @@ void *handle_pin(lua_State *L, int index, const struct kind *kind, Handle **held
     return self->freed ? NULL : self->object;
 }
 
-/* A session is freed at once, also from inside its own callbacks: the library waits for what must end first. All else
- * waits until no call uses it. Freeing a session may call back. */
+/* Some, such as a session, are freed at once, also from inside their own callbacks: the library waits for what must end
+ * first. All else waits until no call uses it. Freeing may call back. */
 static void handle_free(lua_State *L, Handle *self)
 {
     void *object = self->object;
     struct call call;
 
     self->freed = 1;
-    if (!object || (self->pins && self->kind != &kind_session))
+    if (!object || (self->pins && !self->kind->at_once))
         return;
     self->object = NULL;
     if (self->lent)
@@ -197,10 +213,10 @@ static int own_free(lua_State *L)
     return 0;
 }
 
-/* Whether the question may be held on to after its callback. */
-static int question_keep(Handle *self)
+/* Whether it may be held on to after its callback. */
+static int lent_keep(Handle *self)
 {
-    if (self->lent && !sessile_question_keep(self->object))
+    if (self->lent && !self->kind->keep(self->object))
         return -1;
     self->lent = 0;
     return 0;
@@ -210,11 +226,11 @@ static int own_keep(lua_State *L)
 {
     Handle *self = handle_check(L);
 
-    if (self->kind != &kind_question)
-        return luaL_argerror(L, 1, "a handle of a question expected");
+    if (!self->kind->keep)
+        return luaL_argerror(L, 1, "a handle of a question or a job expected");
     if (!self->object || self->freed)
         return error_push_gone(L);
-    if (question_keep(self) < 0)
+    if (lent_keep(self) < 0)
         return error_push(L, SESSILE_ERR_MISUSE);
     lua_settop(L, 1);
     return 1;

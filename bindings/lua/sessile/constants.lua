@@ -33,6 +33,16 @@ local core = require "sessile.core"
 ---@alias sessile.Limit "memory"|"channels"|"window"|"early_packets"
 ---@alias sessile.SSHInfo "kex"|"host_key"|"cipher_out"|"cipher_in"|"mac_out"|"mac_in"|"compression_out"
 ---|"compression_in"|"peer"|"user"|"methods"|"can_continue"|"signatures"|"strict"
+---@alias sessile.SFTPOperation "open"|"close"|"read"|"write"|"lstat"|"fstat"|"setstat"|"fsetstat"|"opendir"|"readdir"
+---|"remove"|"mkdir"|"rmdir"|"realpath"|"stat"|"rename"|"readlink"|"symlink"|"extended"|"posix_rename"|"statvfs"
+---|"fstatvfs"|"hardlink"|"fsync"|"lsetstat"|"limits"|"expand_path"|"copy_data"|"home_directory"|"users_groups"
+---@alias sessile.SFTPFlag "read"|"write"|"append"|"create"|"truncate"|"exclusive"
+---@alias sessile.SFTPStatus "ok"|"eof"|"no_such_file"|"permission_denied"|"failure"|"bad_message"|"no_connection"
+---|"connection_lost"|"unsupported"
+---@alias sessile.SFTPAttr "size"|"uid"|"gid"|"permissions"|"atime"|"mtime"
+---@alias sessile.SFTPLimit "message"|"read"|"write"|"handles"
+---@alias sessile.SFTPNumber "bsize"|"frsize"|"blocks"|"bfree"|"bavail"|"files"|"ffree"|"favail"|"fsid"|"flag"
+---|"namemax"
 
 -- Prefixes of whole groups, and the names of groups that share theirs with others.
 local GROUPS = {
@@ -61,6 +71,18 @@ local GROUPS = {
         prefix = "SSH_", "OPENED", "ACCEPTED", "REFUSED", "EXIT_STATUS", "EXIT_SIGNAL", "WINDOW_CHANGE", "SIGNAL",
         "BREAK", "XON_XOFF", "END_OF_WRITE",
     },
+    sftp_operation = {
+        prefix = "SFTP_", "OPEN", "CLOSE", "READ", "WRITE", "LSTAT", "FSTAT", "SETSTAT", "FSETSTAT", "OPENDIR",
+        "READDIR", "REMOVE", "MKDIR", "RMDIR", "REALPATH", "STAT", "RENAME", "READLINK", "SYMLINK", "EXTENDED",
+        "POSIX_RENAME", "STATVFS", "FSTATVFS", "HARDLINK", "FSYNC", "LSETSTAT", "LIMITS", "EXPAND_PATH", "COPY_DATA",
+        "HOME_DIRECTORY", "USERS_GROUPS",
+    },
+    sftp_flag = {prefix = "SFTP_FLAG_"},
+    sftp_status = {prefix = "SFTP_STATUS_"},
+    sftp_attr = {prefix = "SFTP_ATTR_"},
+    sftp_limit = {prefix = "SFTP_LIMIT_"},
+    sftp_number = {prefix = "SFTP_VFS_"},
+    sftp_sink = {prefix = "SFTP_", "PAUSE"},
 }
 
 -- Names of all constants that stand in a group.
