@@ -122,6 +122,8 @@ local answers = {}
 
 function answers.open(job) job:answer_handle(1) end
 
+function answers.opendir(job) job:answer_handle(2) end
+
 function answers.read(job)
     if job:offset() > 100000 then
         job:answer_data ""
@@ -153,9 +155,12 @@ local function sftp()
         handle = self:handle() or handle
         names = self:names()
     end))
-    assert(request:open("a", {"read", "write"}, {permissions = 420}))
+    assert(request:opendir("a"))
     carry(client, server)
     assert(request:readdir(handle))
+    carry(client, server)
+    local name = names[1].name
+    assert(request:open("a", {"read", "write"}, {permissions = 420}))
     carry(client, server)
     local transfer = assert(sessile.SFTPTransfer:new(client))
     local size = 0
@@ -165,7 +170,7 @@ local function sftp()
     function transfer.on_source(_, offset, room) return offset < 100000 and ("y"):rep(room) or "" end
     assert(transfer:put(handle))
     carry(client, server)
-    request:remove(names and names[1].name or "b")
+    request:remove(name)
     carry(client, server)
     if kept then
         kept:answer_status "ok"
