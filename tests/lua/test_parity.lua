@@ -11,7 +11,8 @@ local test, equal = h.test, h.equal
 local tree = assert(os.getenv("SESSILE_TREE"), "SESSILE_TREE is not set")
 local FILES = {
     "init", "base", "constants", "session", "stream", "question", "keys", "trust", "tls", "ssh", "agent",
-    "sftp", "sftp_attrs", "sftp_request", "sftp_transfer", "sftp_server",
+    "sftp", "sftp_attrs", "sftp_request", "sftp_transfer", "sftp_server", "sftp_client",
+    "sftp_file",
 }
 local HEADERS = {
     "agent", "comm", "error", "inbox", "key", "over_stream", "pair", "question", "session", "sftp",

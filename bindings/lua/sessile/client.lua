@@ -71,6 +71,11 @@ function Client:open_unix_connection(path, timeout)
     return process.opened(self.wire, channel, nil, self.wire:deadline(timeout or self.timeout))
 end
 
+---Files of the server's: start SFTP, and wait until it is ready.
+---@param options sessile.SFTPOptions?
+---@return sessile.SFTPClient?, string?, integer?
+function Client:sftp(options) return require("sessile.sftp_copy").open(self, options) end
+
 ---End gracefully, and wait until it has, within so many seconds (10, unless shutdown_timeout said otherwise).
 ---@param timeout number?
 ---@return true?, string?, integer?
