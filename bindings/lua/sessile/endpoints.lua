@@ -30,7 +30,7 @@ local START_TLS = known_options.known(OF_TLS, OF_TLS_CLIENT, {server_side = "boo
 local START_SERVER = known_options.known(OF_TLS, OF_SERVER)
 local LISTEN = known_options.known(OF_SERVER, {
     server_host_keys = "table", handler = "table|function", process_factory = "function", config = "table",
-    login_timeout = "number", shutdown_timeout = "number",
+    login_timeout = "number", shutdown_timeout = "number", sftp_factory = "table|function",
 })
 
 local function check_tls(options, known, needs_config)
@@ -343,9 +343,10 @@ local function of(loop)
     ---Serve SSH. options.handler: a table with methods, or a function that makes one for each connection: none(user),
     ---password(user, password), public_key(user, key), keyboard_interactive(user, responses), terminal(term, columns,
     ---rows), variable(name, value), which say yes by returning true, and nothing else, and may wait. Without terminal()
-    ---there may be one. options.process_factory(process) is
-    ---a task that runs what a client asked for; it returns the exit status. Further options: server_host_keys, config,
-    ---login_timeout, shutdown_timeout, on_error, backlog.
+    ---there may be one. options.process_factory(process) is a task that runs what a client asked for; it returns the
+    ---exit status. options.sftp_factory: a table of functions that are a client's files (sftp_handler.lua), or a
+    ---function that makes one: sftp_factory(process). Further options: server_host_keys, config, login_timeout,
+    ---shutdown_timeout, on_error, backlog.
     ---@param host string
     ---@param port integer 0 for one of the system's choice
     ---@param options table

@@ -168,7 +168,7 @@ function requests.env(self, process, question)
 end
 
 local function start(self, process, question)
-    if process.started then
+    if process.started or not self.options.process_factory then
         question:refuse()
         return
     end
@@ -184,7 +184,31 @@ local function start(self, process, question)
     end)
 end
 
-requests.exec, requests.shell, requests.subsystem = start, start, start
+-- The conversation takes the channel over before the client hears of it: what that says comes right behind.
+local function start_files(self, process, question, factory)
+    local channel, handler = process.stream, factory
+    if type(factory) == "function" then
+        handler = factory(process)
+    end
+    process.started = true
+    local served = handler and require("sessile.sftp_handler").serve(self.wire.loop, channel, handler,
+        self.options.report, function()
+            channel:send_exit_status(0)
+            self.processes[channel] = nil
+        end)
+    answer(question, served)
+end
+
+requests.exec, requests.shell = start, start
+
+function requests.subsystem(self, process, question)
+    local factory = self.options.sftp_factory
+    if factory and question:get("name") == "sftp" and not process.started then
+        start_files(self, process, question, factory)
+    else
+        start(self, process, question)
+    end
+end
 
 local decide = {}
 
@@ -215,7 +239,8 @@ function decide.ssh_request(self, question, process, turn)
 end
 
 local function accept_channel(self, question)
-    if question:type() ~= "session" or not self.options.process_factory then
+    local options = self.options
+    if question:type() ~= "session" or not (options.process_factory or options.sftp_factory) then
         question:refuse()
         return
     end
