@@ -225,6 +225,7 @@ function suite.ssh(driver, case)
                     local text = ("%d"):format(index):rep(100000)
                     equal(assert(client:run("cat", {input = text})).stdout, text)
                     done = done + 1
+                    client.wire:wake()
                 end)
             end
             assert(client.wire:wait(function() return done == 5 end, client.wire:deadline(20)))
@@ -370,6 +371,7 @@ function suite.run(driver, run, own_tasks)
     suite.tls(driver, case)
     suite.ssh(driver, case)
     trouble.all(driver, case, own_tasks)
+    require "drivers_sftp"(driver, case, with_ssh)
     suite.cleanup(driver, case)
     return harness.run()
 end

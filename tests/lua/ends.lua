@@ -96,7 +96,7 @@ function ends.ssh_server(driver, more)
         end,
     }
     for name, value in pairs(more or {}) do
-        options[name] = value
+        options[name] = value or nil
     end
     return assert(driver.listen(ends.LOCAL, 0, options))
 end
@@ -113,11 +113,12 @@ function ends.ssh_options(server, more)
     return options
 end
 
-function ends.with_ssh(driver, body, more)
+-- aborted: the body has ended the connection itself.
+function ends.with_ssh(driver, body, more, aborted)
     local server = ends.ssh_server(driver, more)
     local client = assert(driver.connect(ends.LOCAL, ends.ssh_options(server)))
     body(client, server)
-    assert(client:close())
+    assert(aborted or client:close())
     assert(server:close())
 end
 
