@@ -191,7 +191,7 @@ local function start_files(self, process, question, factory)
         handler = factory(process)
     end
     process.started = true
-    local served = handler and require("sessile.sftp_handler").serve(self.wire.loop, channel, handler,
+    local served = handler and require("sessile.sftp_handler").serve(self.wire, channel, handler,
         self.options.report, function()
             channel:send_exit_status(0)
             self.processes[channel] = nil

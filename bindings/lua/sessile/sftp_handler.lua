@@ -20,6 +20,9 @@
 --   copy_data(file, offset, size, to, to_offset)       users_groups(users, groups) -> names, names
 --
 -- Without lstat, stat is called; without realpath, paths are made normal as text.
+--
+-- Calls begin in the order the client made them. Writes to a file are answered in that order, too, whichever ends
+-- first: OpenSSH's scp cuts off what was acknowledged out of turn.
 
 local attrs = require "sessile.sftp_attrs"
 local constants = require "sessile.constants"
@@ -163,7 +166,7 @@ function work.open(self, job)
     local handler = self.handler
     local function opened(file, ...)
         if file then
-            give_number(self, job, {file = file})
+            give_number(self, job, {file = file, asked = 0, answered = 0, done = {}})
         else
             refuse(job, ...)
         end
@@ -231,6 +234,36 @@ local function normal(path)
     return "/" .. table.concat(kept, "/")
 end
 
+-- A job and, where it writes, its turn among the writes to its file.
+local function ticket_of(self, job)
+    local ticket = {job = job, entry = job.operation == "write" and self.files[job:file()] or nil}
+    if ticket.entry then
+        ticket.entry.asked = ticket.entry.asked + 1
+        ticket.turn = ticket.entry.asked
+    end
+    return ticket
+end
+
+local function wait_for_turn(self, ticket)
+    local entry, turn = ticket.entry, ticket.turn
+    if turn and entry.answered < turn - 1 then
+        self.wire:wait(function() return entry.answered >= turn - 1 or self.over end)
+    end
+end
+
+-- One that fails may be done before its turn.
+local function turn_is_over(self, ticket)
+    local entry, turn = ticket.entry, ticket.turn
+    if turn then
+        entry.done[turn] = true
+        while entry.done[entry.answered + 1] do
+            entry.answered = entry.answered + 1
+            entry.done[entry.answered] = nil
+        end
+        self.wire:wake()
+    end
+end
+
 -- The function for an operation.
 local function method_of(handler, operation)
     if operation == "opendir" or operation == "readdir" then
@@ -245,7 +278,7 @@ local function method_of(handler, operation)
     return handler[operation]
 end
 
-local function perform(self, job)
+local function perform(self, job, ticket)
     if self.over then
         return
     end
@@ -256,7 +289,11 @@ local function perform(self, job)
     elseif work[operation] then
         work[operation](self, job)
     else
-        answer(job, method(self.handler, ARGUMENTS[operation](job, self.files)))
+        local function ready(...)
+            wait_for_turn(self, ticket)
+            answer(job, ...)
+        end
+        ready(method(self.handler, ARGUMENTS[operation](job, self.files)))
     end
 end
 
@@ -268,12 +305,20 @@ function Served:close(entry)
     return self.handler:close(entry.file)
 end
 
+-- Tasks begin in whatever order the driver likes; jobs do not.
 function Served:take(job)
     if not job:keep() then
         return
     end
-    self.loop.spawn(function() perform(self, job) end, function(problem)
-        job:answer_status "failure"
+    self.waiting[#self.waiting + 1] = ticket_of(self, job)
+    local ticket
+    self.wire.loop.spawn(function()
+        ticket = table.remove(self.waiting, 1)
+        perform(self, ticket.job, ticket)
+        turn_is_over(self, ticket)
+    end, function(problem)
+        ticket.job:answer_status "failure"
+        turn_is_over(self, ticket)
         self.report(problem)
     end)
 end
@@ -282,24 +327,26 @@ function Served:release(number)
     local entry = self.files[number]
     self.files[number] = nil
     if entry then
-        self.loop.spawn(function() self:close(entry) end, self.report)
+        self.wire.loop.spawn(function() self:close(entry) end, self.report)
     end
 end
 
 ---Serve a client over a channel, at once: what it says first may come right behind. over(): when it has ended.
----@param loop table a driver's
+---@param wire sessile.Wire
 ---@param channel sessile.Channel
 ---@param handler table
 ---@param report fun(problem: any)
 ---@param over fun()
 ---@return true?, string?, integer?
-local function serve(loop, channel, handler, report, over)
-    local self = setmetatable({loop = loop, handler = handler, report = report, files = {}, given = 0}, Served)
+local function serve(wire, channel, handler, report, over)
+    local self = setmetatable({wire = wire, handler = handler, report = report}, Served)
+    self.files, self.given, self.waiting = {}, 0, {}
     local server, text, code = sftp.SFTP:new("server", {
         on_job = function(_, job) self:take(job) end,
         on_release = function(_, number) self:release(number) end,
         on_closed = function()
             self.over = true
+            wire:wake()
             over()
         end,
     })
