@@ -333,7 +333,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // SetReadDeadline is when a Read fails that waits; zero: never.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.setLimit(&c.read, t) }
 
-// SetWriteDeadline is when a Write fails that waits for the peer; zero: never.
+// SetWriteDeadline is when a Write fails that waits for the peer's window; zero: never. A wire below that takes nothing
+// is waited for.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setLimit(&c.write, t) }
 
 func (c *Conn) setLimit(l *limit, t time.Time) error {
