@@ -519,6 +519,37 @@ return function(driver, case, with_ssh)
         end, {sftp_factory = handler, on_error = function(problem) told[#told + 1] = problem end})
     end)
 
+    case("SFTP: writes to a file begin and are answered in the client's order, whichever ends first", function()
+        with_files({}, function(sftp, fs, client)
+            local began, answered, go = {}, {}, false
+            local write = fs.write
+            function fs:write(file, offset, data)
+                began[#began + 1] = offset
+                -- The first is the last to end.
+                client.wire:wait(function() return go or offset > 0 end)
+                if offset == 3 then
+                    error("the fourth raises")
+                elseif offset == 4 then
+                    go = true
+                    client.wire:wake()
+                end
+                return write(self, file, offset, data)
+            end
+            local file = assert(sftp:open("/a", "w"))
+            for offset = 0, 4 do
+                local request = assert(sessile.SFTPRequest:new(sftp.sftp, function(self)
+                    answered[#answered + 1] = self:result() and offset or -1
+                    client.wire:wake()
+                end))
+                assert(request:write(file.handle, offset, tostring(offset)))
+            end
+            assert(client.wire:wait(function() return #answered == 5 end, client.wire:deadline(20)))
+            equal(table.concat(began, " "), "0 1 2 3 4")
+            equal(table.concat(answered, " "), "-1 0 1 2 4")
+            assert(file:close())
+        end, {on_error = function() end})
+    end)
+
     case("SFTP: too many open files are refused and closed, and those that are left are closed in the end", function()
         local fs = Files.new {["/a"] = "x"}
         with_ssh(driver, function(client)

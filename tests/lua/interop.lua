@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- interop.lua tls|ssh client|server [COMMAND]: one end of interop.py, in Lua on libuv; its wire is file descriptor 0. A
--- client sends a megabyte, which the server sends back (SSH: the command, "cat" if none is given, with status 5), and
--- says how it went.
+-- interop.lua tls|ssh|sftp client|server [COMMAND]: one end of interop.py, in Lua on libuv; its wire is file descriptor
+-- 0. A client sends a megabyte, which the server sends back (SSH: the command, "cat" if none is given, with status 5;
+-- SFTP: a file), and says how it went.
 
 local protocol, role, command = ...
 local driver = require "sessile.luv"
@@ -24,7 +24,7 @@ local function echo(flow)
     end
 end
 
-local ends = {tls = {}, ssh = {}}
+local ends = {tls = {}, ssh = {}, sftp = {}}
 
 function ends.tls.server()
     local config = assert(sessile.TLSConfig.server {certificate = identity.certificate, key = identity.key})
@@ -44,26 +44,50 @@ function ends.tls.client()
     assert(connection:close())
 end
 
-function ends.ssh.server()
+local function serve(options)
     local allowed = assert(sessile.Key.read_public(harness.read_file(folder .. "/user.pub")))
-    assert(driver.serve(wire, {
-        server_host_keys = {folder .. "/host"},
-        handler = {public_key = function(_, _, key) return key == allowed end},
-        process_factory = function(process)
-            echo(process)
-            return 5
-        end,
-    }))
+    options.server_host_keys = {folder .. "/host"}
+    options.handler = {public_key = function(_, _, key) return key == allowed end}
+    assert(driver.serve(wire, options))
 end
 
-function ends.ssh.client()
+local function log_in()
     local host = assert(sessile.Key.read_public(harness.read_file(folder .. "/host.pub")))
-    local client = assert(driver.connect("server.test", {
+    return assert(driver.connect("server.test", {
         over = wire, username = "alice", client_keys = {folder .. "/user"},
         accept_host_key = function(_, _, key) return key == host end,
     }))
+end
+
+function ends.ssh.server()
+    serve {process_factory = function(process)
+        echo(process)
+        return 5
+    end}
+end
+
+function ends.ssh.client()
+    local client = log_in()
     local result = assert(client:run(command or "cat", {input = DATA, timeout = 30}))
     assert(result.stdout == DATA and result.exit_status == 5, "something else came back")
+    assert(client:close())
+end
+
+function ends.sftp.server() serve {sftp_factory = require("sftp_files").new()} end
+
+function ends.sftp.client()
+    local client = log_in()
+    local sftp = assert(client:sftp())
+    assert(sftp:mkdir("d"))
+    assert(sftp:write_file("d/a", DATA))
+    assert(sftp:read_file("d/a") == DATA, "something else came back")
+    local entries = assert(sftp:list("d"))
+    assert(#entries == 1 and entries[1].name == "a" and entries[1].size == #DATA)
+    assert(sftp:symlink("a", "d/l"))
+    assert(sftp:readlink("d/l") == "a")
+    assert(select(4, sftp:rmdir("d")) == "failure")
+    assert(select(4, sftp:stat("none")) == "no_such_file")
+    assert(sftp:close())
     assert(client:close())
 end
 

@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 DATA = b"0123456789abcdef" * 65536
@@ -52,6 +53,8 @@ async def python_end(protocol: str, role: str) -> None:
         await writer.wait_closed()
     elif role == "server":
         await ssh_server(wire)
+    elif protocol == "sftp":
+        await sftp_client(connect)
     else:
         key = sessile.Key.read_public((IDENTITY / "host.pub").read_bytes())
         async with sessile.asyncio.connect(
@@ -60,6 +63,25 @@ async def python_end(protocol: str, role: str) -> None:
         ) as client:
             result = await client.run("cat", input=DATA, timeout=SECONDS)
             assert (result.stdout, result.exit_status) == (DATA, 5)
+
+
+async def sftp_client(connect) -> None:
+    import sessile
+    import sessile.asyncio
+
+    key = sessile.Key.read_public((IDENTITY / "host.pub").read_bytes())
+    async with sessile.asyncio.connect(
+        "server.test", username="alice", client_keys=[IDENTITY / "user"], over=connect,
+        accept_host_key=lambda host, port, shown: shown == key,
+    ) as client, client.sftp() as sftp:
+        await sftp.mkdir("d")
+        await sftp.write_bytes("d/a", DATA)
+        assert await sftp.read_bytes("d/a") == DATA
+        assert [(entry.name, entry.attrs.size) async for entry in sftp.scandir("d")] == [("a", len(DATA))]
+        await sftp.symlink("a", "d/l")
+        assert await sftp.readlink("d/l") == "a"
+        await sftp.rmtree("d")
+        assert not await sftp.exists("d")
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,12 +107,19 @@ async def ssh_server(wire: socket.socket) -> None:
         return 5
 
     key = sessile.Key.read((IDENTITY / "host").read_bytes())
-    async with await sessile.asyncio.listen(
-        "127.0.0.1", 0, server_host_keys=[key], handler=Handler, process_factory=run
-    ) as server:
-        near = await asyncio.open_connection(sock=wire)
-        far = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.gather(copy(near[0], far[1]), copy(far[0], near[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        files = sessile.asyncio.SFTPDirectory(folder)
+        async with await sessile.asyncio.listen(
+            "127.0.0.1", 0, server_host_keys=[key], handler=Handler, process_factory=run,
+            sftp_factory=lambda connection: files,
+        ) as server:
+            await carry(wire, server.port)
+
+
+async def carry(wire: socket.socket, port: int) -> None:
+    near = await asyncio.open_connection(sock=wire)
+    far = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.gather(copy(near[0], far[1]), copy(far[0], near[1]))
 
 
 # ---- Ends in C ----
@@ -176,7 +205,8 @@ def main(lua: list[str]) -> None:
     def in_c(protocol: str, role: str) -> list[str]:
         return [sys.executable, str(HERE / "interop.py"), "--c", protocol, role]
 
-    echo = [f"{os.environ['SESSILE_C']}/tls_pipe", "--server", "--echo", "--cert", str(IDENTITY / "server.crt"), "--key", str(IDENTITY / "server.key")]
+    echo = [f"{C}/tls_pipe", "--server", "--echo", "--cert", str(IDENTITY / "server.crt"), "--key",
+            str(IDENTITY / "server.key")]
     pair(in_lua("tls", "client"), in_lua("tls", "server"), "TLS, Lua to Lua")
     pair(in_lua("tls", "client"), in_python("tls", "server"), "TLS, Lua to Python")
     pair(in_python("tls", "client"), in_lua("tls", "server"), "TLS, Python to Lua")
@@ -187,6 +217,9 @@ def main(lua: list[str]) -> None:
     pair(in_python("ssh", "client"), in_lua("ssh", "server"), "SSH, Python to Lua")
     pair([*in_lua("ssh", "client"), "cat; exit 5"], in_c("ssh", "server"), "SSH, Lua to C")
     pair(in_c("ssh", "client"), in_lua("ssh", "server"), "SSH, C to Lua")
+    pair(in_lua("sftp", "client"), in_lua("sftp", "server"), "SFTP, Lua to Lua")
+    pair(in_lua("sftp", "client"), in_python("sftp", "server"), "SFTP, Lua to Python")
+    pair(in_python("sftp", "client"), in_lua("sftp", "server"), "SFTP, Python to Lua")
 
 
 if __name__ == "__main__":

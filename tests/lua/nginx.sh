@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# nginx.sh BUILD ROOT LUA...: nginx with its Lua module, whose locations fetch over TLS and run commands over SSH by
-# cosockets (sessile.ngx), from servers in Lua (serve.lua, run by LUA with libuv). ROOT: where nginx's packages are
-# unpacked, or / where they are installed. run.sh calls this, with the environment that modules are found by.
+# nginx.sh BUILD ROOT LUA...: nginx with its Lua module, whose locations fetch over TLS, run commands over SSH and move
+# files by SFTP, over cosockets (sessile.ngx), from servers in Lua (serve.lua, run by LUA with libuv). ROOT: where nginx's
+# packages are unpacked, or / where they are installed. run.sh calls this, with the environment that modules are found by.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +61,13 @@ check "$(get "fetch?port=$https&path=16&host=other.test" | grep -o "hostname mis
 check "$(get "run?port=$ssh&command=cat&input=hello")" "hellostatus 0" "a command"
 check "$(get "run?port=$ssh&command=fail")" "status 7" "a command that fails"
 check "$(get "timeout?port=$ssh")" "timeout 7" "a timeout"
+
+check "$(get "files?port=$ssh&name=one" | head -c 1000000 | cksum)" \
+    "$(yes 0123456789abcdef | tr -d '\n' | head -c 1000000 | cksum)" "a file by SFTP"
+seq 8 | xargs -P 4 -I{} curl -sS --noproxy '*' --max-time 40 --unix-socket "$work/http.sock" -o "$work/file.{}" \
+    "http://local/files?port=$ssh&name=file{}"
+check "$(tail -q -c +1000001 "$work"/file.*)" \
+    "$(printf 'file%s file 1000000 no_such_file No such file' 1 2 3 4 5 6 7 8)" "eight files by SFTP, four at once"
 
 # Four at once, of which none ends before all are there.
 for number in 1 2 3 4; do

@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- serve.lua DRIVER PORTS: servers for peers.sh, until somebody runs the command "stop": TLS that echoes lines, HTTPS,
--- and SSH. Their ports are written to the file PORTS. What certificates and keys they need is in SESSILE_TEST_IDENTITY.
+-- and SSH, which serves files as well. Their ports are written to the file PORTS. What certificates and keys they need
+-- is in SESSILE_TEST_IDENTITY.
 
 local driver_name, ports_file = ...
 local driver = require("sessile." .. driver_name)
+local files = require "sftp_files"
 local harness = require "harness"
 local sessile = require "sessile"
 
@@ -90,6 +92,7 @@ local function start()
             local command = commands[process.command or "cat"]
             return command and command(process) or 0
         end,
+        sftp_factory = files.new {["/data"] = ("0123456789abcdef"):rep(62500)},
     }))
     local file = assert(io.open(ports_file, "w"))
     file:write(("%d %d %d\n"):format(servers[1].port, servers[2].port, servers[3].port))

@@ -19,6 +19,11 @@ local function normal(path)
     return "/" .. table.concat(kept, "/")
 end
 
+-- Where a link leads.
+local function target_of(at, node)
+    return node.target:sub(1, 1) == "/" and node.target or at:match("^(.*/)") .. node.target
+end
+
 function Files.new(nodes)
     local self = setmetatable({nodes = {["/"] = {}}, attrs = {}, open_files = 0, calls = {}}, Files)
     for path, node in pairs(nodes or {}) do
@@ -53,7 +58,7 @@ function Files:lstat(path) return self:_facts(normal(path)) end
 function Files:stat(path)
     local node, at = self:_at(path)
     if type(node) == "table" and node.target then
-        return self:stat(node.target)
+        return self:stat(target_of(at, node))
     end
     return self:_facts(at)
 end
@@ -81,7 +86,7 @@ function Files:fsetstat(file, attrs) return self:setstat(file.path, attrs) end
 function Files:open(path, flags, attrs)
     local node, at = self:_at(path)
     if type(node) == "table" and node.target then
-        return self:open(node.target, flags, attrs)
+        return self:open(target_of(at, node), flags, attrs)
     elseif type(node) == "table" then
         return nil, "failure", "it is a directory"
     elseif node ~= nil and flags.exclusive then

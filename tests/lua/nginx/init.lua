@@ -76,3 +76,26 @@ function timeout()
     client:close(5)
     ngx.say(problem, " ", result.exit_status)
 end
+
+-- A file goes there in pieces and comes back, and what is listed of it stands behind it.
+function files()
+    local client = assert(connect())
+    local sftp = assert(client:sftp())
+    local path, left = "/" .. ngx.var.arg_name, 10
+    assert(sftp:put(function()
+        left = left - 1
+        ngx.sleep(0.001)
+        return left >= 0 and ("0123456789abcdef"):rep(6250) or nil
+    end, path))
+    assert(sftp:get(path, function(data) ngx.print(data) end) == 1000000)
+    assert(assert(sftp:open(path)):close())
+    local _, problem, _, status = sftp:stat("/none")
+    for _, entry in ipairs(assert(sftp:list("/"))) do
+        if entry.path == path then
+            ngx.print(entry.name, " ", entry.type, " ", entry.size, " ", status, " ", problem)
+        end
+    end
+    assert(sftp:remove(path))
+    assert(sftp:close())
+    client:close(5)
+end
