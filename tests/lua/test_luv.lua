@@ -19,6 +19,26 @@ harness.test("a handle that is not connected is an error, and not a wait", funct
     assert(result[2]:find("ENOTCONN", 1, true), result[2])
 end)
 
+harness.test("writing to who has gone is an error, and not the end of the program", function()
+    local ends = assert(uv.socketpair())
+    local near, far = uv.new_pipe(false), uv.new_pipe(false)
+    assert(near:open(ends[1]))
+    assert(far:open(ends[2]))
+    far:close()
+    local done
+    driver.spawn(function()
+        local connection, problem = driver.start_tls(near, {
+            config = assert(sessile.TLSConfig.client {trust = harness.identity().certificate}),
+            server_hostname = "server.test",
+        })
+        harness.equal(connection, nil)
+        assert(type(problem) == "string")
+        done = true
+    end)
+    uv.run()
+    harness.equal(done, true)
+end)
+
 suite.run(driver, function(body, failed)
     local watch = uv.new_timer()
     watch:start(60000, 0, function() failed("a minute has gone") end)

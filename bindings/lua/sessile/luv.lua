@@ -10,6 +10,11 @@ local uv = vim and (vim.uv or vim.loop) or require "luv"
 
 local loop = {}
 
+-- Writing to a connection that the peer has closed fails, and does not end the program.
+local broken_pipe = uv.new_signal()
+broken_pipe:start("sigpipe", function() end)
+broken_pipe:unref()
+
 function loop.now()
     uv.update_time()
     return uv.now() / 1000
