@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- Run by the host in a state without io, os, package and debug: TLS and SSH work all the same.
+-- Run by the host in a state without io, os, package and debug: TLS, SSH and SFTP work all the same.
 
 assert(not io and not os and not package and not debug and not load)
 local sessile = require "sessile"
@@ -90,6 +90,125 @@ do
         end
     end
     assert(got == "/here")
+end
+
+-- A driver whose connections are in memory, and whose time stands still.
+local queue = {}
+
+local function soon(call) queue[#queue + 1] = call end
+
+local loop = {now = function() return 0 end, report = error, adopt = function(io) return io end}
+
+function loop.spawn(call, failed)
+    local task = coroutine.create(call)
+    soon(function()
+        local well, problem = coroutine.resume(task)
+        if not well then
+            failed(problem)
+        end
+    end)
+end
+
+function loop.waiter()
+    local waiter = {}
+    function waiter:signal()
+        local task = self.task
+        if task and not self.over then
+            soon(function() assert(coroutine.resume(task)) end)
+        end
+        self.over = true
+    end
+    function waiter:wait()
+        if not self.over then
+            self.task = coroutine.running()
+            coroutine.yield()
+        end
+        return true
+    end
+    return waiter
+end
+
+local Io = {}
+Io.__index = Io
+
+function Io:start(wire)
+    self.wire = wire
+    self:again()
+end
+
+function Io:again()
+    soon(function()
+        local data = self.inbox
+        if self.wire and data ~= "" and self.wire:wants() then
+            self.inbox = ""
+            self.wire:arrived(data)
+        elseif self.wire and data == "" and self.peer.closed then
+            self.wire:ended()
+        end
+    end)
+end
+
+function Io:pending() return 0 end
+
+function Io:send(data)
+    self.peer.inbox = self.peer.inbox .. data
+    self.peer:again()
+end
+
+function Io:finish() self:abort() end
+
+function Io:abort()
+    if not self.closed then
+        self.closed = true
+        self.wire:gone()
+        self.peer:again()
+    end
+end
+
+do
+    local driver = require("sessile.endpoints").of(loop)
+    local near, far = setmetatable({inbox = ""}, Io), setmetatable({inbox = ""}, Io)
+    near.peer, far.peer = far, near
+    local host, user = assert(sessile.Key.generate()), assert(sessile.Key.generate())
+    local content, done = nil, false
+    local files = {
+        open = function(_, path) return path end,
+        read = function(_, _, offset, size) return content:sub(offset + 1, offset + size) end,
+        write = function(_, _, offset, data)
+            content = (content or ""):sub(1, offset) .. data
+            return true
+        end,
+    }
+    driver.spawn(function()
+        assert(driver.serve(far, {
+            server_host_keys = {host}, handler = {public_key = function(_, _, key) return key == user end},
+            sftp_factory = files,
+        }))
+    end)
+    driver.spawn(function()
+        local known = assert(sessile.KnownHosts.read(sessile.KnownHosts.line("server.test", 22, host)))
+        local ssh = assert(driver.connect("server.test", {
+            over = near, username = "a", client_keys = {user}, known_hosts = known,
+        }))
+        local sftp = assert(ssh:sftp())
+        local left, got = 3, {}
+        assert(sftp:put(function()
+            left = left - 1
+            return left >= 0 and ("x"):rep(50000) or nil
+        end, "a") == 150000)
+        assert(content == ("x"):rep(150000))
+        assert(sftp:get("a", function(data) got[#got + 1] = data end) == 150000)
+        assert(table.concat(got) == content)
+        local well, problem = pcall(sftp.get, sftp, "a", "a local file")
+        assert(not well and problem:find("there are no local files here", 1, true))
+        assert(sftp:close())
+        assert(ssh:close())
+        done = true
+    end)
+    while queue[1] do
+        table.remove(queue, 1)()
+    end
+    assert(done)
 end
 
 print("the sandbox works")
