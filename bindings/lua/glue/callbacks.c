@@ -8,10 +8,9 @@
 
 /* Those that begin with an underscore are the package's own, and wrap what they are given first. */
 static const char *const spelled[NAME_COUNT] = {
-    "on_send", "on_close",    "on_resume",      "on_ready", "_question",     "_withdrawn",
-    "_stream", "_notice",     "_closed",        "on_data",  "_on_stderr",    "_request",
-    "_on_end", "on_writable", "_stream_closed", "_trace",   "on_passphrase", "_reply",
-    "_done",   "_progress",   "_sink",          "_source",  "_job",          "_release",
+    "on_send",       "on_close", "on_resume",  "on_ready",  "_question", "_withdrawn",  "_stream",        "_notice",
+    "_closed",       "on_data",  "_on_stderr", "_request",  "_on_end",   "on_writable", "_stream_closed", "_trace",
+    "on_passphrase", "_reply",   "_done",      "_progress", "_sink",     "_source",     "_job",           "_release",
 };
 
 void callbacks_names(lua_State *L)
@@ -160,7 +159,8 @@ int callback_push_address(lua_State *L, const struct callback *callback)
 
 int on_withdrawn(sessile_question *question, void *app)
 {
-    return callback_run((struct callback){.number = app, .name = WITHDRAWN, .push = callback_push_address, .object = question});
+    return callback_run(
+        (struct callback){.number = app, .name = WITHDRAWN, .push = callback_push_address, .object = question});
 }
 
 static int push_stream(lua_State *L, const struct callback *callback)
@@ -197,13 +197,15 @@ void on_closed(sessile_session *session, int error, void *app)
 int on_data(sessile_stream *stream, const void *data, size_t size, void *app)
 {
     (void)stream;
-    return callback_run((struct callback){.number = app, .name = DATA, .push = callback_push_data, .data = data, .size = size});
+    return callback_run(
+        (struct callback){.number = app, .name = DATA, .push = callback_push_data, .data = data, .size = size});
 }
 
 int on_stderr(sessile_stream *stream, const void *data, size_t size, void *app)
 {
     (void)stream;
-    return callback_run((struct callback){.number = app, .name = STDERR, .push = callback_push_data, .data = data, .size = size});
+    return callback_run(
+        (struct callback){.number = app, .name = STDERR, .push = callback_push_data, .data = data, .size = size});
 }
 
 int on_request(sessile_stream *stream, int request, void *app)
@@ -245,12 +247,12 @@ void on_trace(sessile_session *session, int direction, const char *message, size
 {
     (void)session;
     callback_run((struct callback){.number = app,
-                          .name = TRACE,
-                          .push = push_trace,
-                          .code = direction,
-                          .message = message,
-                          .size = size,
-                          .phase = phase});
+                                   .name = TRACE,
+                                   .push = push_trace,
+                                   .code = direction,
+                                   .message = message,
+                                   .size = size,
+                                   .phase = phase});
 }
 
 static void judge_passphrase(lua_State *L, struct callback *callback)
