@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lua with Python and with C, both protocols in both roles, over a socketpair.
 
-interop.py LUA...: what runs Lua, with the environment that its modules are found by; SESSILE_PYTHON: the folder that has
-the Python module; SESSILE_C: the one with the example programs in C; SESSILE_TEST_IDENTITY: certificates and keys.
+interop.py LUA...: what runs Lua, with the environment that its modules are found by; SESSILE_PYTHON: the folder that
+has the Python module; SESSILE_C: the one with the example programs in C; SESSILE_TEST_IDENTITY: certificates and keys.
 interop.py --end PROTOCOL ROLE: one end in Python, whose wire is file descriptor 0.
 interop.py --c PROTOCOL ROLE: one end in C, a program for TCP, to which that wire is joined.
 """
