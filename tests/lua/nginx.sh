@@ -29,7 +29,7 @@ mkfifo "$work/ports"
 "$@" "$here/serve.lua" luv "$work/ports" &
 server=$!
 ports=$(timeout 20 head -n 1 "$work/ports") && [ "$ports" ] || { echo "the servers did not start" >&2; exit 1; }
-read -r _ https ssh <<PORTS
+read -r tls https ssh <<PORTS
 $ports
 PORTS
 
@@ -69,6 +69,19 @@ seq 8 | xargs -P 4 -I{} curl -sS --noproxy '*' --max-time 40 --unix-socket "$wor
 check "$(tail -q -c +1000001 "$work"/file.*)" \
     "$(printf 'file%s file 1000000 no_such_file No such file' 1 2 3 4 5 6 7 8)" "eight files by SFTP, four at once"
 
+check "$(get "patient?port=$ssh&tls=$tls")" "16777216 met" "patience"
+
+# A client of nginx's that goes away, and a location that raises: what they have connected is closed.
+status=0
+found=$(curl -sS --noproxy '*' --max-time 2 --unix-socket "$work/http.sock" "http://local/hold?port=$ssh" \
+    2>/dev/null) || status=$?
+check "$found $status" "held 28" "a client that gives up"
+check "$(get "run?port=$ssh&command=released")" "released
+status 0" "what a client had that has gone"
+check "$(get "raise?port=$ssh" | grep -c "500 Internal")" 2 "a location that raises"
+check "$(get "run?port=$ssh&command=released")" "released
+status 0" "what a location had that has raised"
+
 # Four at once, of which none ends before all are there.
 for number in 1 2 3 4; do
     get "run?port=$ssh&command=meet" >"$work/met.$number" &
@@ -80,7 +93,8 @@ check "$(cat "$work"/met.*)" "$(printf 'met\nstatus 0\n%.0s' 1 2 3 4)" "four com
 seq 40 | xargs -P 8 -I{} curl -sS --noproxy '*' --unix-socket "$work/http.sock" -o "$work/body.{}" \
     "http://local/fetch?port=$https&path=160000"
 check "$(cat "$work"/body.* | wc -c)" 6400000 "forty fetches, eight at once"
-check "$(grep -E '\[(error|crit|alert|emerg)\]' "$work/error.log" || true)" "" "nginx's log"
+check "$(grep -E '\[(error|crit|alert|emerg)\]' "$work/error.log" | grep -v 'raised on purpose' || true)" "" "nginx's log"
+check "$(grep -c 'raised on purpose' "$work/error.log")" 1 "what was raised, in nginx's log"
 check "$(get "run?port=$ssh&command=stop")" "stopping
 status 0" "the last command"
 wait "$server" || { echo "nginx.sh: the server failed" >&2; exit 1; }

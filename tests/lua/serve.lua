@@ -65,6 +65,25 @@ function commands.meet(process)
     process:write("met\n")
 end
 
+-- "hold" goes on until its client has gone; "released" waits until one has.
+local released, waiting = 0, {}
+
+function commands.hold(process)
+    process:write("held\n")
+    process.wire:wait(function() return process.stream.over end)
+    released = released + 1
+    for _, wire in ipairs(waiting) do
+        wire:wake()
+    end
+end
+
+function commands.released(process)
+    waiting[#waiting + 1] = process.wire
+    process.wire:wait(function() return released > 0 or process.stream.over end)
+    released = released - 1
+    process:write("released\n")
+end
+
 commands["size"] = function(process)
     local columns, rows = process:size()
     process:write(("%s %d %d\r\n"):format(process.term or "none", columns, rows))

@@ -12,10 +12,17 @@ local semaphore = require "ngx.semaphore"
 
 local ngx = ngx
 
--- The most that is read at once, in bytes; seconds that a semaphore waits at most.
-local CHUNK, LONG = 64 * 1024, 3600
+-- The most that is read at once, in bytes; seconds that a semaphore waits at most; milliseconds that a socket waits: who
+-- has less time says so, and nginx's own defaults would end what only rests.
+local CHUNK, LONG, FOREVER = 64 * 1024, 3600, 2 ^ 31 - 1
 
-local loop = {now = ngx.now}
+local loop = {}
+
+-- nginx's clock stands still while code runs.
+function loop.now()
+    ngx.update_time()
+    return ngx.now()
+end
 
 function loop.report(problem) ngx.log(ngx.ERR, "sessile: ", tostring(problem)) end
 
@@ -135,6 +142,7 @@ function Socket:close()
 end
 
 local function new_io(sock)
+    sock:settimeouts(nil, FOREVER, FOREVER)
     local work = work_of_request()
     work.open = work.open + 1
     if work.open == 1 and not work.begun then

@@ -99,3 +99,43 @@ function files()
     assert(sftp:close())
     client:close(5)
 end
+
+-- Everything rests for longer than nginx lets a socket wait: the command for its like, what is sent for its echo.
+function patient()
+    local client = assert(connect())
+    local first = assert(client:create_process("meet"))
+    local connection = assert(driver.open_connection("127.0.0.1", tonumber(ngx.var.arg_tls), {
+        config = trusted, server_hostname = "server.test",
+    }))
+    local size = 16 * 1024 * 1024
+    local writer = ngx.thread.spawn(function()
+        local line = ("x"):rep(65535) .. "\n"
+        for _ = 1, size / #line do
+            assert(connection:write(line))
+        end
+    end)
+    ngx.sleep(0.5)
+    local got = #assert(connection:read(size))
+    ngx.thread.wait(writer)
+    for _ = 1, 3 do
+        assert(client:create_process("meet"))
+    end
+    ngx.say(got, " ", first:read("l"))
+    connection:close(5)
+    client:close(5)
+end
+
+-- Never ends by itself.
+function hold()
+    local client = assert(connect())
+    local process = assert(client:create_process("hold"))
+    ngx.say(process:read("l"))
+    ngx.flush(true)
+    process:read()
+end
+
+function raise()
+    local client = assert(connect())
+    assert(client:create_process("hold"):read("l"))
+    error("raised on purpose")
+end
