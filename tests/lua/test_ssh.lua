@@ -110,6 +110,42 @@ test("channels to the client's agent and X server, once it has asked for them", 
     equal(table.concat(kinds, " "), "auth-agent@openssh.com x11")
 end)
 
+test("a channel is a new one where the one before is freed, and kept", function()
+    local client, server = h.ssh_pair()
+    local seen = {}
+    function server:on_stream(channel)
+        equal(channel:freed(), false)
+        equal(seen[channel], nil)
+        seen[channel] = true
+        h.collect(channel)
+    end
+    for _ = 1, 30 do
+        local mine = open(client, server)
+        mine:abort()
+        h.pump(client, server)
+        for channel in pairs(seen) do
+            channel:free()
+        end
+        equal(#server:streams(), 0)
+    end
+    local count = 0
+    for _ in pairs(seen) do
+        count = count + 1
+    end
+    equal(count, 30)
+end)
+
+test("a channel that is freed while it is open is none of the session's any more when it ends", function()
+    local client, server = h.ssh_pair()
+    local mine = open(client, server)
+    local theirs = server:streams()[1]
+    theirs:free()
+    mine:abort()
+    h.pump(client, server)
+    equal(#server:streams(), 0)
+    equal(client:error(), nil)
+end)
+
 test("a subsystem that is refused", function()
     local client, server = h.ssh_pair {rules = {ssh_request = function(question) question:refuse() end}}
     local mine = open(client, server)

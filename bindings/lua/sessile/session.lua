@@ -366,7 +366,8 @@ end
 function Session:_channel_of(handle)
     local address = core.address(handle)
     local channel = self._known[address]
-    if not channel then
+    -- Where the old one's is freed, another may have its address.
+    if not channel or channel:freed() then
         channel = stream.Channel.of(self, handle)
         self._known[address] = channel
     end
@@ -375,6 +376,7 @@ end
 
 function Session:_open(opened)
     local address = core.address(opened._handle)
+    rawset(opened, "_address", address)
     self._known[address], self._streams[address] = opened, opened
 end
 
@@ -387,8 +389,8 @@ function Session:_stream(handle)
 end
 
 function Session:_forget(closed)
-    local address = core.address(closed._handle)
-    if self._streams[address] == closed then
+    local address = closed._address
+    if address and self._streams[address] == closed then
         self._streams[address] = nil
     end
 end
