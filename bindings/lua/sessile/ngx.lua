@@ -12,8 +12,8 @@ local semaphore = require "ngx.semaphore"
 
 local ngx = ngx
 
--- The most that is read at once, in bytes; seconds that a semaphore waits at most; milliseconds that a socket waits: who
--- has less time says so, and nginx's own defaults would end what only rests.
+-- The most that is read at once, in bytes; seconds that a semaphore waits at most; milliseconds that a socket waits:
+-- who has less time says so, and nginx's own defaults would end what only rests.
 local CHUNK, LONG, FOREVER = 64 * 1024, 3600, 2 ^ 31 - 1
 
 local loop = {}
