@@ -7,6 +7,7 @@ files["bindings/lua/sessile/luv.lua"].read_globals = {"vim"}
 files["bindings/lua/sessile/ngx.lua"].globals = {"ngx"}
 files["examples/lua/driver.lua"].read_globals = {"host"}
 files["examples/lua/script.lua"].read_globals = {"host"}
+files["tests/lua/embedded.lua"].read_globals = {"host"}
 files["examples/lua/neovim.lua"].globals = {"vim"}
 files["tests/lua/neovim.lua"].globals = {"vim"}
 files["tests/lua/nginx/init.lua"] = {globals = {"ngx"}, allow_defined_top = true, ignore = {"131"}}

@@ -86,12 +86,15 @@ function loop.dial(address, port, timeout)
     if not fd then
         return nil, problem
     end
-    host.wait(fd, "w", timeout)
+    local deadline = timeout and host.now() + timeout
     local well
-    well, problem = host.check(fd)
+    repeat
+        host.wait(fd, "w", deadline and deadline - host.now())
+        well, problem = host.check(fd)
+    until problem ~= "again" or (deadline and host.now() >= deadline)
     if not well then
         host.close(fd)
-        return nil, problem
+        return nil, problem == "again" and "timeout" or problem
     end
     return new_io(fd)
 end

@@ -28,7 +28,7 @@
 
 int luaopen_sessile_core(lua_State *L);
 
-enum { TASKS = 256, CHUNK = 65536 };
+enum { TASKS = 256, CHUNK = 65536, SOCKETS = 4096 };
 
 struct task {
     lua_State *thread; /* NULL: a free row */
@@ -40,6 +40,7 @@ struct task {
 };
 
 static struct task tasks[TASKS];
+static char ours[SOCKETS]; /* by descriptor: a script has no other than those that it was given here */
 static const char *folder, *script_folder;
 static int failures;
 
@@ -64,6 +65,38 @@ static int failure(lua_State *L)
     return 2;
 }
 
+static int adopt(int fd)
+{
+    if (fd >= SOCKETS) {
+        close(fd);
+        errno = EMFILE;
+        return -1;
+    }
+    if (fd >= 0) {
+        ours[fd] = 1;
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}
+
+static void let_go(int fd)
+{
+    int number = errno;
+
+    ours[fd] = 0;
+    close(fd);
+    errno = number;
+}
+
+static int socket_at(lua_State *L, int index)
+{
+    lua_Integer fd = luaL_checkinteger(L, index);
+
+    luaL_argcheck(L, fd >= 0 && fd < SOCKETS && ours[fd], index, "a socket of the host's expected");
+    return (int)fd;
+}
+
 static int new_socket(lua_State *L, struct sockaddr_in *address)
 {
     int fd, one = 1;
@@ -75,12 +108,9 @@ static int new_socket(lua_State *L, struct sockaddr_in *address)
         errno = EINVAL;
         return -1;
     }
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd >= 0) {
-        fcntl(fd, F_SETFL, O_NONBLOCK);
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fd = adopt(socket(AF_INET, SOCK_STREAM, 0));
+    if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    }
     return fd;
 }
 
@@ -93,23 +123,23 @@ static int host_connect(lua_State *L)
     if (fd < 0)
         return failure(L);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) {
-        int number = errno;
-
-        close(fd);
-        errno = number;
+        let_go(fd);
         return failure(L);
     }
     lua_pushinteger(L, fd);
     return 1;
 }
 
-/* host.check(fd) -> true, or nil and what has gone wrong with it. */
+/* host.check(fd) -> true, or nil and "again" while it is not connected, or what has gone wrong with it. */
 static int host_check(lua_State *L)
 {
+    struct pollfd polled = {.fd = socket_at(L, 1), .events = POLLOUT};
     int number = 0;
     socklen_t size = sizeof number;
 
-    if (getsockopt((int)luaL_checkinteger(L, 1), SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+    if (poll(&polled, 1, 0) == 0)
+        number = EAGAIN;
+    else if (getsockopt(polled.fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
         number = errno;
     if (number) {
         errno = number;
@@ -130,10 +160,7 @@ static int host_listen(lua_State *L)
         return failure(L);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
-        int number = errno;
-
-        close(fd);
-        errno = number;
+        let_go(fd);
         return failure(L);
     }
     lua_pushinteger(L, fd);
@@ -147,12 +174,10 @@ static int host_accept(lua_State *L)
     struct sockaddr_in address;
     socklen_t size = sizeof address;
     char text[INET_ADDRSTRLEN] = "";
-    int fd = accept((int)luaL_checkinteger(L, 1), (struct sockaddr *)&address, &size);
+    int fd = adopt(accept(socket_at(L, 1), (struct sockaddr *)&address, &size));
 
     if (fd < 0)
         return failure(L);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
     inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
     lua_pushinteger(L, fd);
     lua_pushstring(L, text);
@@ -163,7 +188,7 @@ static int host_accept(lua_State *L)
 static int host_receive(lua_State *L)
 {
     static char chunk[CHUNK];
-    ssize_t size = recv((int)luaL_checkinteger(L, 1), chunk, sizeof chunk, 0);
+    ssize_t size = recv(socket_at(L, 1), chunk, sizeof chunk, 0);
 
     if (size < 0)
         return failure(L);
@@ -180,7 +205,7 @@ static int host_send(lua_State *L)
 
     if (from > size)
         from = size;
-    sent = send((int)luaL_checkinteger(L, 1), data + from, size - from, MSG_NOSIGNAL);
+    sent = send(socket_at(L, 1), data + from, size - from, MSG_NOSIGNAL);
     if (sent < 0)
         return failure(L);
     lua_pushinteger(L, (lua_Integer)sent);
@@ -189,7 +214,7 @@ static int host_send(lua_State *L)
 
 static int host_close(lua_State *L)
 {
-    int fd = (int)luaL_checkinteger(L, 1);
+    int fd = socket_at(L, 1);
 
     /* Whoever waits for it is woken: the number may be another socket's soon. */
     for (struct task *task = tasks; task < tasks + TASKS; task++) {
@@ -198,7 +223,7 @@ static int host_close(lua_State *L)
             task->woken = 1;
         }
     }
-    close(fd);
+    let_go(fd);
     return 0;
 }
 
@@ -243,7 +268,7 @@ static int host_wait(lua_State *L)
         /* Woken before it waits: it does not, but others have their turn. */
         return lua_yield(L, 0);
     }
-    task->fd = (int)luaL_optinteger(L, 1, -1);
+    task->fd = lua_isnoneornil(L, 1) ? -1 : socket_at(L, 1);
     task->events = *luaL_optstring(L, 2, "r") == 'w' ? POLLOUT : POLLIN;
     task->due = lua_isnoneornil(L, 3) ? -1 : now() + luaL_checknumber(L, 3);
     return lua_yield(L, 0);

@@ -69,11 +69,15 @@ for lua; do
             "$here/sftp.sh" $driver $lua || { failed=$((failed + 1)); echo "FAILED: $lua SFTP over $driver"; }
     done
 done
+mkdir "$work/embedded"
+cp "$tree/examples/lua/driver.lua" "$here/embedded.lua" "$work/embedded"
 for example in host_lua54 host_luajit; do
     [ -x "$build/lua/$example" ] && [ -z "${TESTS:-}" ] || continue
-    echo "== example $example"
-    "$build/lua/$example" "$tree/bindings/lua" "$tree/examples/lua/script.lua" ||
-        { failed=$((failed + 1)); echo "FAILED: example $example"; }
+    for script in "$tree/examples/lua/script.lua" "$work/embedded/embedded.lua"; do
+        echo "== example $example ${script##*/}"
+        "$build/lua/$example" "$tree/bindings/lua" "$script" ||
+            { failed=$((failed + 1)); echo "FAILED: example $example ${script##*/}"; }
+    done
 done
 if [ -e "$build/lua/5.1/sessile/core.so" ] && command -v nvim >/dev/null && [ -z "${TESTS:-}" ]; then
     echo "== example in Neovim"

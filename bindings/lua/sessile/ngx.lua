@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- The driver for nginx's Lua module (OpenResty's cosockets), wherever these are to be had: a location's content, a
--- timer. What is connected belongs to the request. nginx itself listens; adopt() takes ngx.req.socket(true).
+-- timer. What is connected belongs to the request. nginx itself listens; start_tls() and serve() take
+-- ngx.req.socket(true).
 --
 -- A light thread cannot be started from inside a callback, and can be stopped by its parent alone. So each request has
 -- one more, which starts and stops all others of this driver, as long as a connection is open.
