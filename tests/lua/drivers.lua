@@ -336,6 +336,38 @@ function suite.ssh(driver, case)
     end)
 end
 
+-- Unix sockets -------------------------------------------------------------------------------------------------------
+
+function suite.unix(driver, case)
+    case("a Unix socket carries TLS and SSH, and one that is not there is an error", function()
+        local path = ("%s/%d.sock"):format(os.getenv("SESSILE_TEST_IDENTITY"), math.random(1000000))
+        local server = assert(driver.start_server(echo, "unix:" .. path, nil, {config = select(2, ends.tls_configs())}))
+        equal(server.port, nil)
+        local connection = assert(driver.open_connection("unix:" .. path, nil, client_options()))
+        assert(connection:write("hello\n"))
+        equal(connection:read("l"), "hello")
+        assert(connection:close())
+        -- Its name is in use.
+        local other, text = driver.start_server(echo, "unix:" .. path, nil, {config = select(2, ends.tls_configs())})
+        equal(other, nil)
+        assert(type(text) == "string" and text ~= "")
+        assert(server:close())
+        os.remove(path)
+        connection, text = driver.open_connection("unix:" .. path, nil, client_options())
+        equal(connection, nil)
+        assert(type(text) == "string" and text ~= "")
+        server = ends.ssh_server(driver, nil, "unix:" .. path)
+        local client = assert(driver.connect("unix:" .. path, ssh_options(server, {
+            port = false, known_hosts = false,
+            accept_host_key = function(_, _, key) return key == harness.key("host") end,
+        })))
+        equal(assert(client:run("hello")).exit_status, 3)
+        assert(client:close())
+        assert(server:close())
+        os.remove(path)
+    end)
+end
+
 -- Nothing is left ----------------------------------------------------------------------------------------------------
 
 function suite.cleanup(driver, case)
@@ -370,6 +402,7 @@ function suite.run(driver, run, own_tasks)
     end
     suite.tls(driver, case)
     suite.ssh(driver, case)
+    suite.unix(driver, case)
     trouble.all(driver, case, own_tasks)
     require "drivers_sftp"(driver, case, with_ssh)
     suite.cleanup(driver, case)

@@ -82,7 +82,7 @@ function commands.raise() error("a command that raises") end
 
 commands["env"] = function(process) process:write((process.env.NAME or "") .. " " .. (process.term or "none")) end
 
-function ends.ssh_server(driver, more)
+function ends.ssh_server(driver, more, host)
     local handler = {}
     function handler:public_key(user, key) return user == "alice" and key == harness.key("user") end
     function handler:password(user, password) return user == "bob" and password == "secret" end
@@ -98,11 +98,11 @@ function ends.ssh_server(driver, more)
     for name, value in pairs(more or {}) do
         options[name] = value or nil
     end
-    return assert(driver.listen(ends.LOCAL, 0, options))
+    return assert(driver.listen(host or ends.LOCAL, 0, options))
 end
 
 function ends.ssh_options(server, more)
-    local line = sessile.KnownHosts.line(ends.LOCAL, server.port, harness.key("host"))
+    local line = sessile.KnownHosts.line(ends.LOCAL, server.port or 22, harness.key("host"))
     local options = {
         port = server.port, username = "alice", client_keys = {harness.key("user")},
         known_hosts = assert(sessile.KnownHosts.read(line)),

@@ -121,7 +121,8 @@ end
 -- Endpoints ----------------------------------------------------------------------------------------------------------
 
 function loop.dial(host, port, timeout)
-    local sock, problem = socket.connect {host = host, port = port, nodelay = true}
+    local path = endpoints.unix_path(host)
+    local sock, problem = socket.connect(path and {path = path} or {host = host, port = port, nodelay = true})
     if not sock then
         return nil, text_of(problem)
     end
@@ -138,11 +139,11 @@ end
 ---An open socket of cqueues'.
 function loop.adopt(sock) return new_io(sock) end
 
-local function accept_all(pollable, accepted)
+local function accept_all(pollable, path, accepted)
     while not pollable.closed do
-        local connection = pollable.socket:accept({nodelay = true}, 0)
+        local connection = pollable.socket:accept({nodelay = not path}, 0)
         if connection then
-            local _, address = connection:peername()
+            local address = not path and select(2, connection:peername()) or nil
             accepted(new_io(connection), address)
         else
             pollable:wait("r")
@@ -151,7 +152,9 @@ local function accept_all(pollable, accepted)
 end
 
 function loop.bind(host, port, accepted)
-    local sock, problem = socket.listen {host = host == "" and "0.0.0.0" or host, port = port, reuseaddr = true}
+    local path = endpoints.unix_path(host)
+    local sock, problem = socket.listen(path and {path = path}
+        or {host = host == "" and "0.0.0.0" or host, port = port, reuseaddr = true})
     if not sock then
         return nil, text_of(problem)
     end
@@ -159,11 +162,12 @@ function loop.bind(host, port, accepted)
     local well
     well, problem = sock:listen()
     if not well then
+        sock:close()
         return nil, text_of(problem)
     end
     local pollable = new_pollable(sock)
-    loop.spawn(function() accept_all(pollable, accepted) end, loop.report)
-    local _, _, bound = sock:localname()
+    loop.spawn(function() accept_all(pollable, path, accepted) end, loop.report)
+    local bound = not path and select(3, sock:localname()) or nil
     return {port = bound, close = function() pollable:close() end}
 end
 

@@ -105,7 +105,7 @@ end
 -- Servers ------------------------------------------------------------------------------------------------------------
 
 ---@class sessile.Server
----@field port integer
+---@field port integer? none for a Unix socket
 local Server = {}
 Server.__index = Server
 
@@ -281,9 +281,9 @@ Driver.__index = Driver
 local function of(loop)
     local driver = setmetatable({loop = loop}, Driver)
 
-    ---Connect over TLS.
+    ---Connect over TLS. host: a name, an address, or "unix:PATH", without a port then; so it is for servers as well.
     ---@param host string
-    ---@param port integer
+    ---@param port integer?
     ---@param options sessile.TLSConnectOptions?
     ---@return sessile.Connection?, string?, integer?
     function driver.open_connection(host, port, options)
@@ -313,7 +313,7 @@ local function of(loop)
     ---Serve TLS: handler(connection) is a task for each connection, which is closed when that returns.
     ---@param handler fun(connection: sessile.Connection)
     ---@param host string
-    ---@param port integer 0 for one of the system's choice
+    ---@param port integer? 0 for one of the system's choice
     ---@param options table config, and handshake_timeout, shutdown_timeout, timeout, on_error, on_question, on_notice,
     ---backlog
     ---@return sessile.Server?, string?, integer?
@@ -348,7 +348,7 @@ local function of(loop)
     ---function that makes one: sftp_factory(process). Further options: server_host_keys, config, login_timeout,
     ---shutdown_timeout, on_error, backlog.
     ---@param host string
-    ---@param port integer 0 for one of the system's choice
+    ---@param port integer? 0 for one of the system's choice
     ---@param options table
     ---@return sessile.Server?, string?, integer?
     function driver.listen(host, port, options)
@@ -382,4 +382,7 @@ local function of(loop)
     return driver
 end
 
-return {of = of, Server = Server}
+---The path of a Unix socket that is given in place of a host, "unix:PATH"; nil for a host.
+local function unix_path(host) return host:match("^unix:(.+)$") end
+
+return {of = of, Server = Server, unix_path = unix_path}

@@ -253,18 +253,40 @@ end
 
 local function deadline_of(timeout) return timeout and loop.now() + timeout end
 
-local function dial_address(address, port, timeout)
-    local handle = uv.new_tcp()
-    local problem = await(timeout, function(done) return handle:connect(address, port, done) end)
+local function new_pipe() return uv.new_pipe(false) end
+
+-- What a pipe does not have.
+local function without_delay(handle)
+    if handle.nodelay then
+        handle:nodelay(true)
+    end
+end
+
+local function connected(handle, timeout, connect)
+    local problem = await(timeout, connect)
     if problem then
         handle:close()
         return nil, problem
     end
-    handle:nodelay(true)
+    without_delay(handle)
     return new_io(handle)
 end
 
+local function dial_address(address, port, timeout)
+    local handle = uv.new_tcp()
+    return connected(handle, timeout, function(done) return handle:connect(address, port, done) end)
+end
+
+local function dial_path(path, timeout)
+    local handle = new_pipe()
+    return connected(handle, timeout, function(done) return handle:connect(path, done) end)
+end
+
 function loop.dial(host, port, timeout)
+    local path = endpoints.unix_path(host)
+    if path then
+        return dial_path(path, timeout)
+    end
     local deadline = deadline_of(timeout)
     local problem, found = await(timeout, function(done)
         return uv.getaddrinfo(host, nil, {socktype = "stream"}, done)
@@ -286,29 +308,39 @@ end
 ---An open stream of libuv's: a TCP connection, a pipe.
 function loop.adopt(handle) return new_io(handle) end
 
-local function accept(listener, accepted)
-    local handle = uv.new_tcp()
+local function accept(listener, accepted, new_handle)
+    local handle = new_handle()
     if not listener:accept(handle) then
         handle:close()
         return
     end
-    handle:nodelay(true)
+    without_delay(handle)
     local peer = handle:getpeername()
-    accepted(new_io(handle), peer and peer.ip)
+    accepted(new_io(handle), type(peer) == "table" and peer.ip or nil)
+end
+
+-- What cannot be an address is raised.
+local function bind_handle(handle, path, host, port)
+    if path then
+        return handle:bind(path)
+    end
+    local address = host == "" and "0.0.0.0" or host == "localhost" and "127.0.0.1" or host
+    local able, well, problem = pcall(handle.bind, handle, address, port)
+    if able then
+        return well, problem
+    end
+    return nil, well
 end
 
 function loop.bind(host, port, accepted, options)
-    local handle = uv.new_tcp()
-    local address = host == "" and "0.0.0.0" or host == "localhost" and "127.0.0.1" or host
-    -- What is no address is raised.
-    local able, well, problem = pcall(handle.bind, handle, address, port)
-    if not able then
-        well, problem = nil, well
-    end
+    local path = endpoints.unix_path(host)
+    local new_handle = path and new_pipe or uv.new_tcp
+    local handle = new_handle()
+    local well, problem = bind_handle(handle, path, host, port)
     if well then
         well, problem = handle:listen(options.backlog or 128, function(failed)
             if not failed then
-                accept(handle, accepted)
+                accept(handle, accepted, new_handle)
             end
         end)
     end
@@ -316,7 +348,7 @@ function loop.bind(host, port, accepted, options)
         handle:close()
         return nil, problem
     end
-    local listener = {port = handle:getsockname().port}
+    local listener = {port = not path and handle:getsockname().port or nil}
     function listener.close()
         if not handle:is_closing() then
             handle:close()

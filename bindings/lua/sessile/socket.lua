@@ -276,36 +276,60 @@ local function until_writable(sock, seconds)
     return well
 end
 
+local function connect(sock, seconds, begin)
+    local io, problem = new_io(sock)
+    if not io then
+        return nil, problem
+    end
+    local done
+    done, problem = begin()
+    if not done and (problem == "timeout" or problem == "Operation already in progress") then
+        if not until_writable(sock, seconds) then
+            return nil, "timeout"
+        end
+        done, problem = begin()
+        done = done or problem == "already connected"
+    end
+    if not done then
+        return nil, problem
+    end
+    return io
+end
+
 local function dial_address(address, family, port, seconds)
     local sock, problem = (family == "inet6" and socket.tcp6 or socket.tcp4)()
     if not sock then
         return nil, problem
     end
-    local connection
-    connection, problem = new_io(sock)
-    if not connection then
+    local io
+    io, problem = connect(sock, seconds, function() return sock:connect(address, port) end)
+    if io then
+        sock:setoption("tcp-nodelay", true)
+    else
         sock:close()
-        return nil, problem
     end
-    local done
-    done, problem = sock:connect(address, port)
-    if not done and (problem == "timeout" or problem == "Operation already in progress") then
-        if until_writable(sock, seconds) then
-            done, problem = sock:connect(address, port)
-            done = done or problem == "already connected"
-        else
-            problem = "timeout"
-        end
-    end
-    if not done then
+    return io, problem
+end
+
+local function new_unix()
+    local unix = require "socket.unix"
+    return (type(unix) == "table" and unix.stream or unix)()
+end
+
+local function dial_path(path, seconds)
+    local sock = new_unix()
+    local io, problem = connect(sock, seconds, function() return sock:connect(path) end)
+    if not io then
         sock:close()
-        return nil, problem
     end
-    sock:setoption("tcp-nodelay", true)
-    return connection
+    return io, problem
 end
 
 function loop.dial(host, port, timeout)
+    local path = endpoints.unix_path(host)
+    if path then
+        return dial_path(path, timeout)
+    end
     local deadline = timeout and loop.now() + timeout
     local found, problem = socket.dns.getaddrinfo(host)
     for _, each in ipairs(found or {}) do
@@ -321,37 +345,55 @@ end
 ---An open socket of LuaSocket's.
 function loop.adopt(sock) return new_io(sock) end
 
-local function on_connection(listener, accepted)
+local function on_connection(listener, path, accepted)
     local sock = listener:accept()
-    if sock then
-        local peer = sock:getpeername()
-        if sock.setoption then
-            sock:setoption("tcp-nodelay", true)
-        end
-        local connection, problem = new_io(sock)
-        if connection then
-            accepted(connection, peer)
-        else
-            sock:close()
-            loop.report(problem)
-        end
+    if not sock then
+        return
+    end
+    local peer = not path and sock:getpeername() or nil
+    if not path then
+        sock:setoption("tcp-nodelay", true)
+    end
+    local connection, problem = new_io(sock)
+    if connection then
+        accepted(connection, peer)
+    else
+        sock:close()
+        loop.report(problem)
     end
 end
 
-function loop.bind(host, port, accepted, options)
-    local sock, problem = socket.bind(host == "" and "*" or host, port, options.backlog or 128)
-    if not sock then
-        return nil, problem
+local function bind_path(path, backlog)
+    local sock = new_unix()
+    local well, problem = sock:bind(path)
+    if well then
+        well, problem = sock:listen(backlog)
     end
-    local connection
-    connection, problem = new_io(sock)
-    if not connection then
+    if not well then
         sock:close()
         return nil, problem
     end
-    local _, bound = sock:getsockname()
-    reading[sock] = function() on_connection(sock, accepted) end
-    local listener = {port = tonumber(bound)}
+    return sock
+end
+
+function loop.bind(host, port, accepted, options)
+    local path, backlog = endpoints.unix_path(host), options.backlog or 128
+    local sock, problem, io
+    if path then
+        sock, problem = bind_path(path, backlog)
+    else
+        sock, problem = socket.bind(host == "" and "*" or host, port, backlog)
+    end
+    if not sock then
+        return nil, problem
+    end
+    io, problem = new_io(sock)
+    if not io then
+        sock:close()
+        return nil, problem
+    end
+    reading[sock] = function() on_connection(sock, path, accepted) end
+    local listener = {port = not path and tonumber((select(2, sock:getsockname()))) or nil}
     function listener.close()
         reading[sock] = nil
         sock:close()
