@@ -71,6 +71,8 @@ check "$(tail -q -c +1000001 "$work"/file.*)" \
 
 check "$(get "patient?port=$ssh&tls=$tls")" "16777216 met" "patience"
 
+check "$(timeout 30 "$@" "$here/upgrade.lua" "$work/http.sock")" reversed "TLS on a request's connection"
+
 # A client of nginx's that goes away, and a location that raises: what they have connected is closed.
 status=0
 found=$(curl -sS --noproxy '*' --max-time 2 --unix-socket "$work/http.sock" "http://local/hold?port=$ssh" \

@@ -132,13 +132,15 @@ function Socket:send(data)
     return self.socket:send(data)
 end
 
--- Not while a thread reads: by then those are stopped.
+-- Not while a thread reads: by then those are stopped. The request's own connection has no close: its end is that.
 function Socket:close()
     self.closed = true
     local work = self.work
     add(work, function()
         work.open = work.open - 1
-        self.socket:close()
+        if self.socket.close then
+            self.socket:close()
+        end
     end)
 end
 

@@ -15,6 +15,9 @@ local function read_file(path)
 end
 
 local trusted = assert(sessile.TLSConfig.client {trust_file = folder .. "/server.crt"})
+local shown = assert(sessile.TLSConfig.server {
+    certificate_file = folder .. "/server.crt", key_file = folder .. "/server.key",
+})
 local host_key = assert(sessile.Key.read_public(read_file(folder .. "/host.pub")))
 local user_key = assert(sessile.Key.read(read_file(folder .. "/user")))
 
@@ -138,4 +141,17 @@ function raise()
     local client = assert(connect())
     assert(client:create_process("hold"):read("l"))
     error("raised on purpose")
+end
+
+-- The request's own connection, with TLS on it: nginx is the server.
+function raw()
+    local sock = assert(ngx.req.socket(true))
+    assert(sock:send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tls\r\n\r\n"))
+    local connection = assert(driver.start_tls(sock, {server_side = true, config = shown}))
+    local line = connection:read("l")
+    while line do
+        assert(connection:write(line:reverse()))
+        line = connection:read("l")
+    end
+    assert(connection:close(5))
 end
