@@ -330,6 +330,46 @@ function suite.ssh(driver, case)
         assert(server:close())
     end)
 
+    case("connections from the server, to ports and to Unix sockets, are what its handler makes of them", function()
+        local told
+        local handler = {public_key = function() return true end}
+        function handler.open_tcp(_, host, port)
+            if host == "echo" then
+                return echo
+            elseif host == "raise" then
+                return function() error("on a channel") end
+            end
+            return host == "say" and function(connection) connection:write(("port %d"):format(port)) end
+        end
+        function handler.open_unix(_, path)
+            return path == "/run/echo" and echo or true
+        end
+        with_ssh(driver, function(client)
+            local one = assert(client:open_connection("echo", 7))
+            local two = assert(client:open_unix_connection("/run/echo"))
+            local text = ("0123456789abcdef"):rep(256 * 1024)
+            driver.spawn(function()
+                assert(one:write(text))
+                assert(one:finish())
+            end)
+            assert(two:write("two\n"))
+            equal(two:read("l"), "two")
+            equal(one:read("a") == text, true)
+            equal(select("#", one:read()), 1)
+            assert(one:close())
+            assert(two:close())
+            equal(assert(client:open_connection("say", 65535)):read("a"), "port 65535")
+            fails(sessile.ERR_REFUSED, client:open_connection("other", 80))
+            fails(sessile.ERR_REFUSED, client:open_unix_connection("/run/other"))
+            equal(assert(client:open_connection("raise", 1)):read("a"), "")
+            assert(tostring(told):find("on a channel", 1, true))
+            equal(assert(client:run("hello")).exit_status, 3)
+        end, {handler = handler, on_error = function(problem) told = problem end})
+        with_ssh(driver, function(client)
+            fails(sessile.ERR_REFUSED, client:open_connection("echo", 7))
+        end)
+    end)
+
     case("a misspelt option raises", function()
         local problem = harness.raises(driver.connect, LOCAL, {username = "a", pasword = "x"})
         assert(tostring(problem):find("pasword", 1, true))

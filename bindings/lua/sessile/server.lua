@@ -238,13 +238,31 @@ function decide.ssh_request(self, question, process, turn)
     self.wire:wake()
 end
 
-local function accept_channel(self, question)
-    local options = self.options
-    if question:type() ~= "session" or not (options.process_factory or options.sftp_factory) then
+-- A connection from here: what the handler returns for it is a function, the task that speaks on it.
+function decide.ssh_channel(self, question)
+    local kind, speak = question:type(), nil
+    if kind == "direct-tcpip" then
+        speak = call(self.handler, "open_tcp", question:host(), question:port())
+    elseif kind == "direct-streamlocal@openssh.com" then
+        speak = call(self.handler, "open_unix", question:get("path"))
+    end
+    if type(speak) ~= "function" then
         question:refuse()
         return
     end
+    -- The channel comes first of all that comes while the question is accepted.
+    self.speak = speak
     question:accept()
+    self.speak = nil
+end
+
+local function accept_session(self, question)
+    local options = self.options
+    if options.process_factory or options.sftp_factory then
+        question:accept()
+    else
+        question:refuse()
+    end
 end
 
 local function turn_of(process)
@@ -266,8 +284,8 @@ end
 
 function Connection:_question(question)
     local process
-    if question.kind == "ssh_channel" then
-        accept_channel(self, question)
+    if question.kind == "ssh_channel" and question:type() == "session" then
+        accept_session(self, question)
         return
     elseif question.kind == "ssh_request" then
         process = self.processes[question:stream()]
@@ -279,7 +297,27 @@ function Connection:_question(question)
     in_task(self, question, process)
 end
 
+local function serve_channel(self, channel, speak)
+    local connection = flow.Connection.new(self.wire, channel)
+    self.wire.loop.spawn(function()
+        speak(connection)
+        if not channel.over then
+            connection:finish()
+        end
+        connection:close()
+    end, function(problem)
+        connection:abort()
+        self.options.report(problem)
+    end)
+end
+
 function Connection:_stream(channel)
+    local speak = self.speak
+    if speak then
+        self.speak = nil
+        serve_channel(self, channel, speak)
+        return
+    end
     local process = flow.Connection.new(self.wire, channel, Process)
     process.env, process.connection, process.user = {}, self, self.ssh:user()
     process.turn, process.turns = 1, 0
