@@ -344,10 +344,10 @@ local function of(loop)
     ---password(user, password), public_key(user, key), keyboard_interactive(user, responses), terminal(term, columns,
     ---rows), variable(name, value), which say yes by returning true, and nothing else, and may wait. Without terminal()
     ---there may be one. open_tcp(host, port) and open_unix(path) return a function, which speaks on the connection that
-    ---the client wants from here: a task, call(connection). options.process_factory(process) is a task that runs what a client asked for; it returns the
-    ---exit status. options.sftp_factory: a table of functions that are a client's files (sftp_handler.lua), or a
-    ---function that makes one: sftp_factory(process). Further options: server_host_keys, config, login_timeout,
-    ---shutdown_timeout, on_error, backlog.
+    ---the client wants from here, as a task. options.process_factory(process) is a task that runs what a client asked
+    ---for; it returns the exit status. options.sftp_factory: a table of functions that are a client's files
+    ---(sftp_handler.lua), or a function that makes one: sftp_factory(process). Further options: server_host_keys,
+    ---config, login_timeout, shutdown_timeout, on_error, backlog.
     ---@param host string
     ---@param port integer? 0 for one of the system's choice
     ---@param options table
