@@ -519,6 +519,37 @@ return function(driver, case, with_ssh)
         end, {sftp_factory = handler, on_error = function(problem) told[#told + 1] = problem end})
     end)
 
+    case("SFTP: offsets that cannot be counted with are refused before the handler sees them", function()
+        with_files({["/a"] = "hello"}, function(sftp, fs, client)
+            local called = 0
+            local read, write = fs.read, fs.write
+            function fs:read(...)
+                called = called + 1
+                return read(self, ...)
+            end
+            function fs:write(...)
+                called = called + 1
+                return write(self, ...)
+            end
+            local file = assert(sftp:open("/a", "r+"))
+            local statuses = {}
+            for _, offset in ipairs {"9007199254740993", "9223372036854775807", "18446744073709551614", math.huge} do
+                for _, method in ipairs {"read", "write"} do
+                    local request = assert(sessile.SFTPRequest:new(sftp.sftp, function(self)
+                        statuses[#statuses + 1] = status_of(self:result())
+                        client.wire:wake()
+                    end))
+                    assert(request[method](request, file.handle, offset, method == "read" and 1 or "x"))
+                end
+            end
+            assert(client.wire:wait(function() return #statuses == 8 end, client.wire:deadline(20)))
+            equal(table.concat(statuses, " "), ("failure "):rep(7) .. "failure")
+            equal(called, 0)
+            equal(file:read("a"), "hello")
+            assert(file:close())
+        end)
+    end)
+
     case("SFTP: writes to a file begin and are answered in the client's order, whichever ends first", function()
         with_files({}, function(sftp, fs, client)
             local began, answered, go = {}, {}, false

@@ -34,8 +34,7 @@ local function flags_of(mode)
     return flags
 end
 
----Have a transfer run to its end, and return its position; or its failure. begin(transfer) starts it. ready and step:
----what else is waited for, and then called.
+---Have a transfer run to its end, and return its position; or its failure. begin(transfer) starts it.
 ---@param self sessile.SFTPClient
 ---@param deadline number?
 ---@param callbacks table
@@ -66,10 +65,9 @@ local function move(self, deadline, callbacks, begin)
     end
     local result, status
     result, text, code, status = transfer:result()
-    if result then
-        return transfer:position()
-    end
-    return nil, text, code, status
+    result = result and transfer:position()
+    transfer:free()
+    return result, text, code, status
 end
 
 ---A file that is open on the server. Where a method fails the position stays.

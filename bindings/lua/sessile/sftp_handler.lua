@@ -19,7 +19,8 @@
 --   fsync(file), statvfs(path), fstatvfs(file) -> numbers            expand_path(path), home_directory(user) -> path
 --   copy_data(file, offset, size, to, to_offset)       users_groups(users, groups) -> names, names
 --
--- Without lstat, stat is called; without realpath, paths are made normal as text.
+-- Without lstat, stat is called; without realpath, paths are made normal as text. Offsets are numbers to be counted
+-- with: what is beyond 2^53 is refused before.
 --
 -- Calls begin in the order the client made them. Writes to a file are answered in that order, too, whichever ends
 -- first: OpenSSH's scp cuts off what was acknowledged out of turn.
@@ -33,6 +34,8 @@ local sftp = require "sessile.sftp"
 local ERRNO = {[1] = "permission_denied", [2] = "no_such_file", [13] = "permission_denied"}
 -- Words that there is room for, in bytes.
 local WORDS = 256
+-- Up to where every Lua counts exactly.
+local FARTHEST = 2 ^ 53
 
 local Served = {}
 Served.__index = Served
@@ -278,6 +281,15 @@ local function method_of(handler, operation)
     return handler[operation]
 end
 
+-- Offsets that are not asked about are 0.
+local function is_too_far(job)
+    for _, offset in ipairs {job:offset(1), job:offset(2), job:length()} do
+        if type(offset) ~= "number" or offset > FARTHEST then
+            return true
+        end
+    end
+end
+
 local function perform(self, job, ticket)
     if self.over then
         return
@@ -286,6 +298,8 @@ local function perform(self, job, ticket)
     local method = method_of(self.handler, operation)
     if not method then
         refuse(job, "unsupported")
+    elseif is_too_far(job) then
+        refuse(job, "failure", "an offset that is too far")
     elseif work[operation] then
         work[operation](self, job)
     else
