@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # nginx.sh BUILD ROOT LUA...: nginx with its Lua module, whose locations fetch over TLS, run commands over SSH and move
-# files by SFTP, over cosockets (sessile.ngx), from servers in Lua (serve.lua, run by LUA with libuv). ROOT: where nginx's
-# packages are unpacked, or / where they are installed. run.sh calls this, with the environment that modules are found by.
+# files by SFTP, over cosockets (sessile.ngx), from servers in Lua (serve.lua, run by LUA with libuv). ROOT: where the
+# packages of nginx are unpacked, or / where they are installed. run.sh calls this, with the environment that modules are
+# found by.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -7,7 +7,8 @@
 # in a sandbox, and with memory that fails (at every 61st allocation; SESSILE_FAIL_STEP). TESTS: files, in place of all.
 # The examples run as well, that of Neovim where it is installed; nginx.sh where SESSILE_NGINX says where nginx is;
 # interop.py where SESSILE_PYTHON and SESSILE_C say where the Python module and the examples in C are.
-# Servers over each driver are met by openssl s_client, curl and ssh (peers.sh), and SFTP both ways by OpenSSH (sftp.sh).
+# Servers over each driver are met by openssl s_client, curl and ssh (peers.sh), and SFTP in both roles by OpenSSH
+# (sftp.sh).
 # An interpreter may have words before it: "valgrind -q --error-exitcode=9 BUILD/lua/sessile_lua_host".
 set -eu
 
