@@ -110,12 +110,76 @@ function trouble.coroutines(driver, case, own_tasks)
             equal(problem, "timeout")
             equal(code, nil)
             assert(taken > 0 and taken < #data)
+            until_true(driver, function() return theirs end)
             go = true
             theirs:wake()
             assert(connection:write(data:sub(taken + 1), 20))
             assert(connection:finish())
             equal(connection:read("a", 20), "")
             equal(table.concat(received) == data, true)
+        end)
+    end)
+
+    case("two coroutines read at once, and each gets what it waits for", function()
+        local size = 8 * 1024 * 1024
+        with_tls(driver, function(connection)
+            connection:read(1)
+            connection:write(("x"):rep(size + 1))
+            connection:read()
+        end, function(connection)
+            local first, second
+            driver.spawn(function() first = connection:read(1, 20) end)
+            driver.spawn(function() second = connection:read(size, 20) end)
+            assert(connection:write("!"))
+            until_true(driver, function() return first and second end)
+            equal(#first, 1)
+            equal(#second, size)
+        end)
+    end)
+
+    case("what cannot be written or read raises, and nobody waits behind it", function()
+        with_tls(driver, ends.echo, function(connection)
+            raises(driver, connection.write, connection, nil)
+            raises(driver, connection.write, connection, {})
+            connection.stream.write = function() error("inside") end
+            assert(tostring(raises(driver, connection.write, connection, "x")):find("inside"))
+            connection.stream.write = nil
+            for _, format in ipairs {-1, 1.5, math.huge, 0 / 0, "x", "", true, {}} do
+                raises(driver, connection.read, connection, format)
+            end
+        end)
+        with_tls(driver, ends.echo, function(connection)
+            local empty, problem = connection:read(0, 0.05)
+            equal(empty, nil)
+            equal(problem, "timeout")
+            assert(connection:write("ab"))
+            equal(connection:read(0, 10), "")
+            equal(connection:read(2, 10), "ab")
+            assert(connection:finish())
+            equal(select("#", connection:read(0)), 1)
+        end)
+    end)
+
+    case("a session that is freed under its connection ends it for all who wait", function()
+        local server = ends.tls_server(driver, ends.echo)
+        local connection = assert(driver.open_connection(LOCAL, server.port, ends.client_options()))
+        local result
+        driver.spawn(function() result = {connection:read()} end)
+        driver.spawn(function() connection.session:free() end)
+        until_true(driver, function() return result end)
+        equal(result[1], nil)
+        equal(result[3], sessile.ERR_ABORTED)
+        equal(connection:write("x"), nil)
+        assert(server:close())
+    end)
+
+    case("a line that is too long is an error, and is there to read", function()
+        with_tls(driver, function(connection)
+            connection:write(("x"):rep(1024 * 1024 + 1))
+            connection:read()
+        end, function(connection)
+            fails(sessile.ERR_LIMIT, connection:read("l", 20))
+            equal(#connection:read(1024 * 1024 + 1, 20), 1024 * 1024 + 1)
         end)
     end)
 
@@ -155,6 +219,53 @@ function trouble.coroutines(driver, case, own_tasks)
                 close(task)
                 assert(connection:write("x"))
                 equal(connection:read(1, 10), "x")
+            end)
+        end)
+
+        case("a coroutine that is closed while it writes keeps no other from writing", function()
+            local go, theirs, last
+            with_tls(driver, function(connection)
+                theirs = connection.wire
+                theirs:wait(function() return go or connection.stream.over end)
+                local data = connection:read()
+                while data do
+                    last = data
+                    data = connection:read()
+                end
+            end, function(connection)
+                local task
+                driver.spawn(function()
+                    task = coroutine.running()
+                    connection:write(("x"):rep(64 * 1024 * 1024))
+                end)
+                until_true(driver, function() return connection.writing and coroutine.status(task) == "suspended" end)
+                close(task)
+                until_true(driver, function() return theirs end)
+                go = true
+                theirs:wake()
+                assert(connection:write("the end", 20))
+                assert(connection:finish())
+                equal(connection:read("a", 20), "")
+                equal(last:sub(-7), "the end")
+            end)
+        end)
+
+        case("a coroutine that is closed while it reads leaves the peer to wait", function()
+            local written = 0
+            with_tls(driver, function(connection)
+                while connection:write(("x"):rep(65536)) do
+                    written = written + 65536
+                end
+            end, function(connection)
+                local task
+                driver.spawn(function()
+                    task = coroutine.running()
+                    connection:read("a")
+                end)
+                until_true(driver, function() return written > 0 end)
+                close(task)
+                equal(connection.input:_is_hungry(), nil)
+                connection:abort()
             end)
         end)
     end

@@ -10,6 +10,8 @@ local PIECE = 128 * 1024
 -- The longest line, in bytes.
 local LINE = 1024 * 1024
 
+local function is_dead(who) return type(who) == "thread" and coroutine.status(who) == "dead" end
+
 -- Bytes in the order they came in, taken from the front.
 local Buffer = {}
 Buffer.__index = Buffer
@@ -58,16 +60,15 @@ end
 
 ---Where the next newline is, from 1; what was looked through already is not looked through again.
 function Buffer:newline()
-    local at = 0
-    for index = self.first, self.last do
-        if index > (self.looked or 0) then
-            local found = self[index]:find("\n", 1, true)
-            if found then
-                return at + found
-            end
-            self.looked = index
+    local from = self.looked and self.looked + 1 or self.first
+    local at = self.looked and self.looked_size or 0
+    for index = from, self.last do
+        local found = self[index]:find("\n", 1, true)
+        if found then
+            return at + found
         end
         at = at + #self[index]
+        self.looked, self.looked_size = index, at
     end
 end
 
@@ -76,15 +77,32 @@ end
 local Reader = {}
 Reader.__index = Reader
 
-function Reader.new(flow) return setmetatable({flow = flow, buffer = Buffer.new(), owed = 0}, Reader) end
+-- hungry: who waits for more than there is: coroutines, and what will never be satisfied.
+function Reader.new(flow) return setmetatable({flow = flow, buffer = Buffer.new(), owed = 0, hungry = {}}, Reader) end
 
 function Reader:arrived(data)
     self.buffer:push(data)
     self.owed = self.owed + #data
-    if self.hungry then
+    if self:_is_hungry() then
         self:_pay()
     end
     self.flow.wire:wake()
+end
+
+-- One that has died waiting wants nothing any more.
+function Reader:_is_hungry()
+    for who in pairs(self.hungry) do
+        if not is_dead(who) then
+            return true
+        end
+        self.hungry[who] = nil
+    end
+end
+
+-- From now on all that arrives is wanted, or dropped.
+function Reader:insatiable()
+    self.hungry[self] = true
+    self:_pay()
 end
 
 function Reader:_pay()
@@ -115,10 +133,11 @@ function Reader:_more(enough, deadline)
     if enough() or self:_at_end() then
         return true
     end
-    self.hungry = true
+    local who = coroutine.running() or 0
+    self.hungry[who] = true
     self:_pay()
     local well, problem = self.flow.wire:wait(function() return enough() or self:_at_end() end, deadline)
-    self.hungry = false
+    self.hungry[who] = nil
     return well, problem
 end
 
@@ -170,7 +189,11 @@ function Reader:read(format, timeout)
     if format == nil then
         return self:_some(1, nil, deadline)
     elseif type(format) == "number" then
-        return self:_some(format, format, deadline)
+        if format < 0 or format ~= math.floor(format) or format == math.huge then
+            error(("there are no %s bytes to read"):format(tostring(format)), 3)
+        end
+        -- 0: whether there is something, or the end.
+        return self:_some(math.max(format, 1), format, deadline)
     end
     local name = tostring(format):gsub("^%*", "")
     if name == "l" or name == "L" then
@@ -237,7 +260,8 @@ function Connection:_end()
     return nil
 end
 
----Read: without a format what there is, at least one byte; a number: so many bytes, fewer only at the end; "l" a line
+---Read: without a format what there is, at least one byte; a number: so many bytes, fewer only at the end (0: "" once
+---there is something); "l" a line
 ---without its end, "L" with it, "a" all until the end. nil alone says that the peer has ended, cleanly.
 ---@param format integer|"l"|"L"|"a"|nil
 ---@param timeout number? seconds, in place of settimeout's
@@ -267,13 +291,17 @@ local function write_with(self, put, data, timeout)
         end
         self.writable = false
         local rest = (from == 1 and #data <= PIECE) and data or data:sub(from, from + PIECE - 1)
-        local taken, text, code = put(stream, rest)
-        if not taken then
+        local well, taken, text, code = pcall(put, stream, rest)
+        if not well then
+            self.writing = false
+            error(taken, 0)
+        elseif not taken then
             return nil, text, code
         end
         from = from + taken
         if taken < #rest then
-            local well, problem = wire:wait(function() return self.writable or stream.over end, deadline)
+            local problem
+            well, problem = wire:wait(function() return self.writable or stream.over end, deadline)
             if not well then
                 return nil, problem, nil, from - 1
             end
@@ -282,16 +310,23 @@ local function write_with(self, put, data, timeout)
     return true
 end
 
+-- Whoever died while it wrote keeps nobody waiting.
+local function may_write(self)
+    return not self.writing or self.stream.over or is_dead(self.writing)
+end
+
 -- One writer after the other: what each writes stays together.
 local function in_turn(self, put, data, timeout)
-    if self.writing then
+    if type(data) ~= "string" then
+        error("a string to write expected, got " .. type(data), 3)
+    elseif self.writing then
         local deadline = self.wire:deadline(timeout or self.timeout)
-        local well, problem = self.wire:wait(function() return not self.writing end, deadline)
+        local well, problem = self.wire:wait(function() return may_write(self) end, deadline)
         if not well then
             return nil, problem, nil, 0
         end
     end
-    self.writing = true
+    self.writing = coroutine.running() or true
     local done, text, code, taken = write_with(self, put, data, timeout)
     self.writing = false
     self.wire:wake()
@@ -319,8 +354,7 @@ function Connection:close(timeout)
     if getmetatable(self.stream) == require("sessile.stream").Channel then
         return self:_close_channel(timeout)
     end
-    self.input.hungry = true
-    self.input:_pay()
+    self.input:insatiable()
     return self.wire:close(timeout)
 end
 

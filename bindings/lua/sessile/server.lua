@@ -79,8 +79,7 @@ end
 local function drain(process)
     local reader = process.input
     reader.buffer:take()
-    reader.hungry = true
-    reader:_pay()
+    reader:insatiable()
     function reader.arrived(_, data) process.stream:consumed(#data) end
 end
 

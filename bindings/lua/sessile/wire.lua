@@ -50,6 +50,12 @@ function OfWire:on_closed()
     self.wire:wake()
 end
 
+-- Freed by hand it would tell nobody, and whoever waits would wait for ever.
+function OfWire:free()
+    self.wire:abort()
+    sessile_session.Session.free(self)
+end
+
 ---@param loop table
 ---@param io table an open connection
 ---@param options {shutdown_timeout: number?}?
