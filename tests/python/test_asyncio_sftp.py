@@ -480,6 +480,42 @@ async def test_a_file_that_is_not_closed_is_warned_of(setting, there):
             gc.collect()
 
 
+class Hasty(Made):
+    """Is done with later writes before earlier ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.turns = []
+
+    async def write(self, file, offset, data):
+        self.turns.append(asyncio.Event())
+        if len(self.turns) == 4:
+            for turn in reversed(self.turns):
+                turn.set()
+                await asyncio.sleep(0)
+        await self.turns[len(self.turns) - 1].wait()
+        if offset == 2 * len(data):
+            raise OSError(errno.EIO, "broken")
+        await super().write(file, offset, data)
+
+
+async def test_writes_are_answered_in_their_order(host_key, user_key):
+    answered = []
+    async with Setting(host_key, user_key, lambda connection: Hasty()) as client, client.sftp() as sftp:
+        handle = await sftp.open_handle("/b", SFTPFlag.WRITE | SFTPFlag.CREATE)
+
+        async def write(number):
+            try:
+                await sftp.ask(sessile.SFTPRequest.write, handle, number * 3, b"abc")
+                answered.append(number)
+            except sessile.SFTPError:
+                answered.append(-number)
+
+        await asyncio.gather(*map(write, range(4)))
+        assert answered == [0, 1, -2, 3]
+        await sftp.close_handle(handle)
+
+
 async def test_a_handlers_mistake_is_a_failure_and_is_told(host_key, user_key):
     told = []
     loop = asyncio.get_running_loop()

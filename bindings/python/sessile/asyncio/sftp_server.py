@@ -211,6 +211,8 @@ class _Served:
         self._files: dict[int, object] = {}
         # Names of a directory that did not fit into an answer.
         self._rest: dict[int, list[tuple[Text, SFTPAttrs]]] = {}
+        # The last write to each file: OpenSSH's clients cut a file short whose writes are answered out of order.
+        self._writes: dict[int, asyncio.Future[None]] = {}
         self._given = 0
         self._tasks: dict[SFTPJob, asyncio.Task[None]] = {}
         self._sftp = SFTP(Role.SERVER)
@@ -238,6 +240,7 @@ class _Served:
 
     def _released(self, number: int) -> None:
         self._rest.pop(number, None)
+        self._writes.pop(number, None)
         file = self._files.pop(number, None)
         if file is not None:
             self._connection.spawn(self._handler.close(file))
@@ -273,6 +276,8 @@ class _Served:
             job.answer_status(SFTPStatus.OK)
         elif kind is SFTPOperation.READDIR:
             await self._readdir(job)
+        elif kind is SFTPOperation.WRITE:
+            await self._write(job)
         elif kind is SFTPOperation.USERS_GROUPS:
             users, groups = await self._handler.users_groups(job.ids(False), job.ids(True))
             for name in (*users, *groups):
@@ -296,6 +301,22 @@ class _Served:
             if not isinstance(error, LimitError):
                 raise
 
+    async def _write(self, job: SFTPJob) -> None:
+        """Many at once, answered in the order in which they came."""
+        number = job.file()
+        before = self._writes.get(number)
+        mine = self._writes[number] = asyncio.get_running_loop().create_future()
+        try:
+            try:
+                await self._handler.write(self._files[number], job.offset(), job.data)
+            finally:
+                if before is not None:
+                    await before
+            job.answer_status(SFTPStatus.OK)
+        finally:
+            # Behind the answer, be it one that says no.
+            mine.get_loop().call_soon(_settle, mine)
+
     async def _readdir(self, job: SFTPJob) -> None:
         number = job.file()
         names = self._rest.pop(number, None) or list(await self._handler.readdir(self._files[number]))
@@ -315,7 +336,6 @@ Call = Callable[[SFTPHandler, SFTPJob, "dict[int, Any]"], Awaitable[Any]]
 
 _CALLS: dict[SFTPOperation, Call] = {
     SFTPOperation.READ: lambda h, j, f: h.read(f[j.file()], j.offset(), j.length),
-    SFTPOperation.WRITE: lambda h, j, f: h.write(f[j.file()], j.offset(), j.data),
     SFTPOperation.STAT: lambda h, j, f: h.stat(j.path()),
     SFTPOperation.LSTAT: lambda h, j, f: h.lstat(j.path()),
     SFTPOperation.FSTAT: lambda h, j, f: h.fstat(f[j.file()]),
@@ -338,6 +358,11 @@ _CALLS: dict[SFTPOperation, Call] = {
     SFTPOperation.HOME_DIRECTORY: lambda h, j, f: h.home_directory(j.path()),
     SFTPOperation.COPY_DATA: lambda h, j, f: h.copy_data(f[j.file()], j.offset(), j.length, f[j.file(1)], j.offset(1)),
 }
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _done(job: SFTPJob, _: object) -> None:
