@@ -85,9 +85,14 @@ async def sftp_client(connect) -> None:
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
+    """Until one side has ended. What is said behind a goodbye may reset the connection; whether all has come, the ends
+    say."""
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
     writer.close()
 
 
