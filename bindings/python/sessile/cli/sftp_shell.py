@@ -32,13 +32,22 @@ class Behind:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have it done there. An interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Have it done there. An interrupt cancels it, and comes out when it has put everything away."""
+        tasks: list[asyncio.Task[T]] = []
+        over = threading.Event()
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(work))
+            tasks[0].add_done_callback(lambda _: over.set())
+
+        self._loop.call_soon_threadsafe(begin)
         try:
-            return future.result()
+            over.wait()
         except KeyboardInterrupt:
-            future.cancel()
+            self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+            over.wait()
             raise
+        return tasks[0].result()
 
     def stop(self) -> None:
         """The loop belongs to this thread again."""
