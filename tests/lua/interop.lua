@@ -48,7 +48,10 @@ local function serve(options)
     local allowed = assert(sessile.Key.read_public(harness.read_file(folder .. "/user.pub")))
     options.server_host_keys = {folder .. "/host"}
     options.handler = {public_key = function(_, _, key) return key == allowed end}
-    assert(driver.serve(wire, options))
+    local served, problem = driver.serve(wire, options)
+    -- What is answered behind the client's goodbye may meet a wire that is closed: whether all has come, the client
+    -- says.
+    assert(served or problem == "EPIPE" or problem == "ECONNRESET", problem)
 end
 
 local function log_in()
